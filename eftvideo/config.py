@@ -1,0 +1,146 @@
+"""Every default once, with its unit and its source. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Method = Literal["eft", "regress"]
+DrawMode = Literal["mesh", "skeleton", "both"]
+Tracker = Literal["bytetrack", "botsort"]
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Which frames are read."""
+
+    start_s: float = 0.0
+    end_s: float | None = None
+    """Frames with start_s <= time < end_s; None reads to the end."""
+    stride: int = 1
+    """Every n-th frame of the range."""
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """Finding and following people."""
+
+    model: str = "yolo11n-pose"
+    """Name or path of an ultralytics pose model. This one is in the package; others download."""
+    image_size: int = 640
+    """Longer side at which the network sees a frame, px. 640 is what YOLO11 was trained at."""
+    min_confidence: float = 0.25
+    """Boxes below are dropped before tracking is reported (ultralytics' own default)."""
+    batch_size: int | None = None
+    """Frames a forward pass; None: 1 on a CPU (batching gains nothing there), 16 on a GPU."""
+    tracker: Tracker = "bytetrack"
+    max_gap_s: float = 1.0
+    """A person lost for no longer than this keeps the id."""
+    min_track_s: float = 0.2
+    """Tracks seen for less are dropped as flicker, unless they reach `min_track_confidence`."""
+    min_track_confidence: float = 0.6
+    max_people: int | None = None
+    """Keep the n tracks with the largest summed box area; None keeps all."""
+    track_ids: tuple[int, ...] = ()
+    """Keep only these ids; empty keeps all."""
+    cut_threshold: float = 27.0
+    """Mean HSV change (0..255) that makes a cut: PySceneDetect's ContentDetector default."""
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """From a box to the square crop that a regressor sees."""
+
+    box_scale: float = 1.2
+    """Crop side over the longer side of the box (SPIN and EFT use 1.2)."""
+    min_size_px: float = 8.0
+    """Smaller crops are enlarged to this, so that nothing divides by zero."""
+
+
+@dataclass(frozen=True)
+class EftConfig:
+    """Exemplar fine-tuning (EFT, Joo et al. 2021) of one frame, for each person."""
+
+    num_steps: int = 20
+    """Adam steps at most per person and frame (EFT's demo: --maxExemplarIter 20)."""
+    tune: str = "norm+bias"
+    """Which weights are tuned: "all", "norm+bias", "last", "head"."""
+    learning_rate: float = 2e-3
+    """Adam's rate for `tune="norm+bias"`; see docs/eft.md for how it was chosen."""
+    threshold_px: float = 2.0
+    """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
+    stall_steps: int = 4
+    """Stop after this many steps without an improvement of `stall_px`."""
+    stall_px: float = 0.02
+    pull: float = 0.02
+    """Share of the way back to the base weights taken after every step (decoupled decay)."""
+    carry: float = 0.9
+    """Share of the tuned change that the next frame starts from."""
+    min_score: float = 0.3
+    """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
+    face_weight: float = 0.2
+    """Weight of nose, eyes and ears; they are the least like SMPL's surface."""
+    hip_weight: float = 0.4
+    """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
+    robust_px: float = 12.0
+    """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
+    betas_weight: float = 0.001
+    """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units."""
+    leg_weight: float = 0.005
+    """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
+    leg_min_px: float = 5.0
+    """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
+    camera_weight: float = 1.0
+    """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
+    reproject_weight: float = 5.0
+    """EFT: factor of the 2D term."""
+    min_joints: int = 6
+    """Fewer usable keypoints: no fit, the regressor's answer stays (EFT's COCO-All: 6)."""
+    max_loss_px: float = 16.0
+    """A fit that ends above is rejected."""
+    max_abs_beta: float = 5.0
+    """A fit with a shape coefficient beyond is rejected (EFT used 3 to 5)."""
+    max_pose_change_rad: float = 1.2
+    """A fit is rejected if some joint's rotation left the regressor's own by more than this."""
+    max_warm_gap_s: float = 0.25
+    """Longer without the person: cold start."""
+    max_people: int | None = None
+    """People fitted at once; None: all of the frame."""
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """The overlay video."""
+
+    enabled: bool = True
+    draw: DrawMode = "mesh"
+    opacity: float = 0.85
+    crf: int = 18
+    """libx264 quality; 18 looks like the source."""
+    preset: str = "veryfast"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that `eftvideo run` can be told. Goes into the result as JSON."""
+
+    clip: ClipConfig = field(default_factory=ClipConfig)
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    crop: CropConfig = field(default_factory=CropConfig)
+    eft: EftConfig = field(default_factory=EftConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    method: Method = "eft"
+    warm_start: bool = True
+    regressor: str = "lifter"
+    regressor_weights: str | None = None
+    body: str | None = None
+    """Path of a body model file; None: the free body that is shipped."""
+    focal_length_px: float | None = None
+    fov_deg: float | None = None
+    """Horizontal field of view; used if focal_length_px is None. Neither: sqrt(W^2 + H^2)."""
+    device: str = "auto"
+    """auto (CUDA if there is one), cpu, cuda, cuda:1."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain values, for JSON."""
+        return asdict(self)
