@@ -74,3 +74,10 @@ def _first(specs: tuple[weights.WeightSpec, ...]) -> Path:
         f"no SMPL file found (any of {names}). Looked in: {places}. Get one from {specs[0].url} "
         "(free registration), then run: eftvideo weights import FILE"
     )
+
+
+def import_smpl(path: str | Path, out_dir: str | Path | None = None) -> Path:
+    """Write a safe npz of a licensed SMPL file: see `bodies/_convert.py`."""
+    from eftvideo.bodies._convert import import_smpl as convert
+
+    return convert(path, out_dir)

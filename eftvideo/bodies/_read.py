@@ -13,6 +13,7 @@ from eftvideo.bodies import _coco
 from eftvideo.bodies._reduced import BodyTables
 from eftvideo.errors import UnsafeFileError, WeightsCorruptError
 from eftvideo.skeletons import COCO17, SMPL24, SMPL24_PARENTS
+from eftvideo.unpickle import SMPL_ALLOWED, load_pickle, to_array
 
 NUM_BETAS = 10
 _SHAPES: dict[str, tuple[int | str | None, ...]] = {
@@ -83,8 +84,6 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     if path.suffix == ".npz":
         return _read_npz(path)
     if path.suffix == ".pkl":
-        from eftvideo.unpickle import SMPL_ALLOWED, load_pickle
-
         return _plain(path, load_pickle(path, SMPL_ALLOWED))
     raise WeightsCorruptError(f"{path}: a body model is a .npz or .pkl file, not {path.suffix!r}")
 
@@ -114,13 +113,20 @@ def _npz_entry(path: Path, file: Mapping[str, np.ndarray], key: str) -> np.ndarr
 
 
 def _plain(path: Path, content: object) -> dict[str, np.ndarray]:
-    from eftvideo.unpickle import to_array
-
     if not isinstance(content, dict):
         kind = type(content).__name__
         raise WeightsCorruptError(f"{path}: a SMPL pickle holds a dict, but this one a {kind}")
-    numeric = {str(k): to_array(v) for k, v in content.items() if not isinstance(v, (str, bytes))}
-    return {key: value for key, value in numeric.items() if value.dtype.kind in "biuf"}
+    return {key: _number(path, key, content[key]) for key in REQUIRED_KEYS if key in content}
+
+
+def _number(path: Path, key: str, value: object) -> np.ndarray:
+    try:
+        return to_array(value)
+    except (ValueError, KeyError, AttributeError, TypeError, IndexError, RecursionError) as e:
+        raise WeightsCorruptError(
+            f"{path}: {key} should be an array, but cannot be read as one ({e}): "
+            "get a whole copy of the file"
+        ) from e
 
 
 def check_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
