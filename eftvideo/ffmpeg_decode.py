@@ -1,5 +1,7 @@
-"""Frames through a pipe from ffmpeg: slower to start than decord, but it reads what decord
-cannot (AV1, GIF, MPEG-TS, edit lists) and goes on after damage.
+"""Frames through a pipe from ffmpeg.
+
+As fast as decord, but ffmpeg waits for a slow reader, so memory is a few frames whatever the
+length; it reads what decord cannot (AV1, GIF, MPEG-TS, edit lists) and goes on after damage.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def decode(media: MediaProbe, first: int) -> Iterator[tuple[int, np.ndarray]]:
     """Frames from index `first` on that will decode, as (index, upright RGB (H, W, 3) uint8).
 
     Indices are those of `media.ticks`, found by the frames' own timestamps, so that a frame lost
-    to damage does not shift the ones after it. Memory is a few frames whatever the length.
+    to damage does not shift the ones after it.
     """
     start_s = max(0.0, float(media.times_s[first]) - _SEEK_MARGIN_S)
     process = subprocess.Popen(
@@ -39,6 +41,7 @@ def decode(media: MediaProbe, first: int) -> Iterator[tuple[int, np.ndarray]]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -62,20 +65,28 @@ def _match(
     times: queue.SimpleQueue[Fraction | None],
 ) -> Iterator[tuple[int, np.ndarray]]:
     shape = (media.height_px, media.width_px, 3)
-    size = shape[0] * shape[1] * 3
     last = -1
     while True:
-        pixels = stream.read(size)
-        if len(pixels) < size:
-            return
-        time_s = times.get()
+        image = np.empty(shape, np.uint8)
+        time_s = times.get() if _fill(stream, image) else None
         if time_s is None:
             return
         index = _nearest(media.ticks, float(time_s / media.time_base))
         if index > last:
             last = index
             if index >= first:
-                yield index, np.frombuffer(bytearray(pixels), np.uint8).reshape(shape)
+                yield index, image
+
+
+def _fill(stream: IO[bytes], image: np.ndarray) -> bool:
+    view = image.data.cast("B")
+    filled = 0
+    while filled < len(view):
+        count = stream.readinto(view[filled:])  # type: ignore[attr-defined]
+        if not count:
+            return False
+        filled += count
+    return True
 
 
 def _nearest(ticks: np.ndarray, value: float) -> int:

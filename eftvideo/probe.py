@@ -142,10 +142,9 @@ def _parse(
     if not rows or "dimensions" not in tags:
         raise VideoOpenError(f"{path} has no frame in it: copy it again in full")
     time_base = Fraction(tags["tb"])
-    ticks, lengths, num_hidden = _timestamps(rows)
+    ticks, last, average, num_hidden = _timestamps(rows)
     if not len(ticks):
         raise VideoOpenError(f"{path} has no visible frame in it: copy it again in full")
-    last = int(lengths[-1]) or int(np.median(np.diff(ticks))) if len(ticks) > 1 else 1
     turn = re.search(r"rotation of (-?[\d.]+) degrees", header)
     rotation = round(-float(turn.group(1)) / 90) * 90 % 360 if turn else 0
     width, height = (int(x) for x in tags["dimensions"].split("x"))
@@ -163,7 +162,7 @@ def _parse(
         time_base=time_base,
         ticks=ticks,
         last_ticks=last,
-        fps=frame_rate(ticks, last, time_base, float(nominal.group(1)) if nominal else None),
+        fps=frame_rate(ticks, time_base, average / time_base, _number(nominal)),
         header_duration_s=_seconds(_find(r"Duration: ([\d:.]+)", header)),
         num_hidden=num_hidden,
         num_video_streams=len(pictures),
@@ -183,39 +182,47 @@ def _seconds(clock: str) -> float | None:
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
-def _timestamps(rows: list[list[str]]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Times and lengths in ticks of the visible frames, in showing order; number of hidden."""
+def _number(found: re.Match[str] | None) -> float | None:
+    return float(found.group(1)) * (1000 if found.group(2) else 1) if found else None
+
+
+def _timestamps(rows: list[list[str]]) -> tuple[np.ndarray, int, Fraction, int]:
+    """Ticks of the visible frames in showing order, the last one's length, mean frames per tick
+    in the order of decoding (what containers call the average rate), number of hidden frames.
+    """
     flags = [next((int(c[5:], 16) for c in r if c.startswith(" F=0x")), 0) for r in rows]
-    shown = [r for r, f in zip(rows, flags, strict=True) if not f & _PACKET_DISCARD]
-    values = np.array([[int(x) for x in r[1:4]] for r in shown], np.int64).reshape(-1, 3)
-    dts, pts, lengths = values.T
+    shown = np.array([not f & _PACKET_DISCARD for f in flags])
+    dts, pts, lengths = np.array([[int(x) for x in r[1:4]] for r in rows], np.int64).T
     # AVI has decoding times only; sorted, they are the showing times.
     times = dts if (pts == _NO_PTS).any() else pts
-    order = np.argsort(times, kind="stable")
-    return times[order], lengths[order], len(rows) - len(shown)
+    ticks = np.sort(times[shown])
+    ordered = np.sort(times)
+    usual = int(np.median(ordered[1:] - ordered[:-1])) if len(rows) > 1 else 1
+    span = int(dts[-1] - dts[0]) + (int(lengths[-1]) or usual)
+    last = int(lengths[shown][times[shown].argmax()]) if shown.any() else 0
+    return ticks, last or usual, Fraction(len(rows), max(1, span)), int((~shown).sum())
 
 
 def frame_rate(
-    ticks: np.ndarray, last_ticks: int, time_base: Fraction, nominal: float | None = None
+    ticks: np.ndarray, time_base: Fraction, average: Fraction, nominal: float | None = None
 ) -> Fraction:
     """Frames per second as an exact fraction.
 
     A constant rate comes out exactly (30000/1001, 25, ...) even if the container rounds its
-    timestamps, as Matroska does to milliseconds; else it is frames over duration.
+    timestamps, as Matroska does to milliseconds; a variable one is `average`.
 
     Args:
-        ticks: (T,) ascending times. last_ticks: how long the last frame stays.
-        time_base: seconds per tick. nominal: the rate that the header tells, if any.
+        ticks: (T,) ascending times. time_base: seconds per tick.
+        average: frames per second over the whole file. nominal: what the header tells, if any.
     """
-    total = (int(ticks[-1] - ticks[0]) + last_ticks) * time_base
-    average = Fraction(len(ticks)) / total if total > 0 else Fraction(25)
     steps = np.diff(ticks)
     if len(steps) == 0:
         return Fraction(nominal).limit_denominator(1001) if nominal else average
-    if (steps == steps[0]).all():
-        return 1 / (int(steps[0]) * time_base) if steps[0] > 0 else average
-    guesses = [Fraction(round(g)) for g in (nominal, float(average)) if g]
-    guesses += [Fraction(round(g * 1.001) * 1000, 1001) for g in (nominal, float(average)) if g]
+    if (steps == steps[0]).all() and steps[0] > 0:
+        return 1 / (int(steps[0]) * time_base)
+    likely = [g for g in (nominal, float(average)) if g]
+    guesses = [Fraction(round(g)) for g in likely]
+    guesses += [Fraction(round(g * 1.001) * 1000, 1001) for g in likely]
     guesses.append(average.limit_denominator(1001))
     for rate in guesses:
         if rate > 0:

@@ -1,30 +1,24 @@
-"""Frames of a video file, in order, with exact times; the only file that imports decord.
+"""Frames of a video file, in order, with exact times.
 
-decord 0.6 has quirks that are handled here (each seen, and tested in tests/test_video.py):
-- several threads to one decoder fail on some VP9 and H.264 files: one thread is used;
-- in MPEG-TS files, behind edit lists and at damage it gives wrong or repeated frames instead of
-  an error: `fault_tol` makes it fail, and such files are read through ffmpeg's pipe;
-- it runs ahead of a slow reader with `next()`: frames are fetched by index in small batches.
+Two decoders give the same pixels: decord for short, sound files, ffmpeg through a pipe for all
+others and behind damage (see `decord_decode.can_read` for the line between them).
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eftvideo import ffmpeg_decode
+from eftvideo import decord_decode, ffmpeg_decode
 from eftvideo.config import ClipConfig
 from eftvideo.errors import ConfigError, VideoOpenError
-from eftvideo.probe import MediaProbe, ffmpeg_exe, probe
+from eftvideo.probe import MediaProbe, probe
 from eftvideo.types import VideoFrame, VideoInfo
 
 if TYPE_CHECKING:
@@ -32,8 +26,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_BATCH_BYTES = 16 * 2**20
-_BATCH_FRAMES = 8
 _EPSILON_S = 1e-6
 """Times typed with six decimals still hit the frame that they name."""
 
@@ -67,7 +59,7 @@ class VideoReader:
         self.times_s = media.times_s[self.indices]
         """(num_selected,) float64 presentation times."""
         self._media = media
-        self._use_decord = _decord_can(media)
+        self._use_decord = decord_decode.can_read(media)
         self._warn_if_cut_off()
 
     @property
@@ -92,7 +84,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[VideoFrame]:
         done = 0
         if self._use_decord:
-            for position, image in _decord_frames(self._media, self.indices):
+            for position, image in decord_decode.decode(self._media, self.indices):
                 yield self._frame(position, image)
                 done = position + 1
             if done < self.num_selected:
@@ -182,64 +174,3 @@ def _info(media: MediaProbe) -> VideoInfo:
         rotation_deg=media.rotation_deg,
         has_audio=bool(media.audio_codecs),
     )
-
-
-def _open_decord(path: Path) -> Any:
-    import decord
-
-    decord.logging.set_level(decord.logging.QUIET)
-    # Smallest share: the first repeated frame is an error.
-    return decord.VideoReader(str(path.resolve()), num_threads=1, fault_tol=1e-9)
-
-
-def _decord_can(media: MediaProbe) -> bool:
-    """Whether decord gives the frames of this file as they are."""
-    if media.num_hidden or media.num_video_streams > 1 or "mpegts" in media.container:
-        return False
-    try:
-        return len(_open_decord(media.path)) == len(media.ticks)
-    except Exception as e:  # decord raises bare RuntimeError, AssertionError and its own
-        _log.debug("decord cannot open %s: %s", media.path, e)
-        return False
-
-
-def _decord_frames(media: MediaProbe, indices: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """(position in `indices`, image) until the end or decord's first failure."""
-    turn = media.rotation_deg and not _decord_rotates()
-    try:
-        reader = _open_decord(media.path)
-    except Exception:  # what decord raises has no common class
-        return
-    fit = _BATCH_BYTES // (media.width_px * media.height_px * 3)
-    size = max(1, min(_BATCH_FRAMES, fit))
-    for first in range(0, len(indices), size):
-        try:
-            images = reader.get_batch(indices[first : first + size].tolist()).asnumpy()
-        except Exception as e:  # as above
-            _log.debug("decord failed at frame %d of %s: %s", indices[first], media.path, e)
-            return
-        for offset, image in enumerate(images):
-            if turn:
-                image = np.ascontiguousarray(np.rot90(image, -media.rotation_deg // 90))
-            if image.shape != (media.height_px, media.width_px, 3):
-                return
-            yield first + offset, image
-
-
-@lru_cache(maxsize=1)
-def _decord_rotates() -> bool:
-    """Whether this build of decord applies rotation metadata (forks differ).
-
-    Found with a tiny clip, white over black, that asks for half a turn.
-    """
-    size = 64
-    pixels = bytes([255]) * (size * size // 2) + bytes(size * size // 2)
-    with tempfile.TemporaryDirectory() as folder:
-        plain, turned = Path(folder, "plain.mp4"), Path(folder, "turned.mp4")
-        make = [ffmpeg_exe(), "-v", "error"]
-        raw = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{size}x{size}", "-i", "-"]
-        encode = ["-c:v", "libx264", "-pix_fmt", "yuv420p", str(plain)]
-        subprocess.run([*make, *raw, *encode], input=pixels * 2, check=True)
-        turn = ["-display_rotation", "180", "-i", str(plain), "-c", "copy", str(turned)]
-        subprocess.run([*make, *turn], stdin=subprocess.DEVNULL, check=True)
-        return bool(_open_decord(turned)[0].asnumpy()[: size // 4].mean() < 128)
