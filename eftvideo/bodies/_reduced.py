@@ -53,6 +53,7 @@ class ReducedBody(nn.Module):
     shape_map: Tensor
     pose_map: Tensor
     pose_columns: Tensor
+    eye: Tensor
 
     def __init__(self, tables: BodyTables, regressor: np.ndarray) -> None:
         """Sum over the vertices once.

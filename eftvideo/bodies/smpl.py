@@ -43,7 +43,7 @@ LICENSED_SMPL: tuple[WeightSpec, ...] = tuple(
 )
 WEIGHTS: tuple[WeightSpec, ...] = (NEUTRAL_BODY, *LICENSED_SMPL)
 
-_UNUSED_VERTICES = dict.fromkeys(("nose", "reye", "leye", "rear", "lear"), 0)
+_UNUSED_VERTICES: dict[str, int] = dict.fromkeys(("nose", "reye", "leye", "rear", "lear"), 0)
 """smplx appends joints at these vertices; ours come from the keypoint regressor instead."""
 
 
