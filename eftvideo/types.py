@@ -121,6 +121,9 @@ class Crops:
     """(N,) focal length of the full frame."""
     image_size_px: Tensor
     """(N, 2) width and height of the full frame; the principal point is its middle."""
+    context: Tensor | None = None
+    """(N, C, 17, 3): the same person's keypoints at other times (the regressor says which), in the
+    coordinates of this crop; score 0 where the person was not seen."""
     image: Tensor | None = None
     """(N, 3, S, S) float32 RGB in 0..1; only for a regressor that needs pixels."""
 
@@ -143,6 +146,7 @@ class Crops:
             self.size_px[index],
             self.focal_length_px[index],
             self.image_size_px[index],
+            None if self.context is None else self.context[index],
             None if self.image is None else self.image[index],
         )
 
@@ -189,3 +193,26 @@ class Prediction:
     def select(self, index: Tensor) -> Prediction:
         """The people at `index` (a boolean mask or integer indices)."""
         return Prediction(self.params.select(index), self.pred_cam[index])
+
+
+FITTED, REJECTED, FILLED = 0, 1, 2
+"""Values of `FitResult.status` and of a result's `status` (FILLED is kept for later versions)."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The kept fit of N people of one frame."""
+
+    prediction: Prediction
+    """Of the tuned weights; of the base weights where rejected."""
+    loss_px_start: Tensor
+    """(N,) 2D error of the regressor's own answer, rms px of a 224 px crop."""
+    loss_px: Tensor
+    """(N,) 2D error of the kept answer."""
+    num_steps: Tensor
+    """(N,) int64 optimiser steps taken."""
+    status: Tensor
+    """(N,) int64: FITTED or REJECTED."""
+
+    def __len__(self) -> int:
+        return len(self.status)

@@ -1,0 +1,351 @@
+"""Exemplar fine-tuning with warm start: the regressor's weights, tuned for each person and frame.
+
+EFT (Joo, Neverova, Vedaldi, 3DV 2021) tunes a copy of a regressor on one picture until the body's
+joints fall onto the 2D keypoints; the network is the prior. Here all people of a frame are tuned
+at once, each on weights of their own, and start from what fitted them in the frame before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from eftvideo import camera, losses
+from eftvideo.bodies import BodyModel
+from eftvideo.config import EftConfig
+from eftvideo.regressors import Regressor
+from eftvideo.rotations import rotation_angle
+from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction
+
+ADAM_BETAS = (0.9, 0.999)
+ADAM_EPS = 1e-8
+MIN_DEPTH_M = 0.2
+"""A fit whose body stands nearer to the camera than this is rejected."""
+
+
+@dataclass(frozen=True)
+class PersonState:
+    """Tuned weights of one person, and the optimiser's memory of them."""
+
+    theta: Tensor
+    """(P,) tuned weights in one row."""
+    first_moment: Tensor
+    second_moment: Tensor
+    num_updates: Tensor
+    """() how many updates the moments have seen (Adam's bias correction)."""
+    time_s: float
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """What is carried from frame to frame, by track id. Empty at the start and after a cut."""
+
+    people: dict[int, PersonState] = field(default_factory=dict)
+
+    def of(self, track_id: int, time_s: float, cfg: EftConfig) -> PersonState | None:
+        """The person's state, unless it is too old."""
+        state = self.people.get(track_id)
+        if state is None or abs(time_s - state.time_s) > cfg.max_warm_gap_s + 1e-6:
+            return None
+        return state
+
+
+class Weights:
+    """The tuned part of a regressor's weights, as one row of numbers per person."""
+
+    def __init__(self, regressor: Regressor, which: str) -> None:
+        module = regressor
+        assert isinstance(module, nn.Module)
+        self._module = module
+        own = dict(module.named_parameters())
+        self.names = regressor.tunable(which)
+        self._shapes = [own[n].shape for n in self.names]
+        self._sizes = [own[n].numel() for n in self.names]
+        self.base = torch.cat([own[n].detach().flatten() for n in self.names])
+
+    def forward(self, theta: Tensor, encoded: Tensor) -> Tensor:
+        """Run each person's own network: (N, P) weights and (N, ...) inputs to (N, D)."""
+        parts = theta.split(self._sizes, dim=1)
+        stacked = {
+            name: part.unflatten(1, shape)
+            for name, part, shape in zip(self.names, parts, self._shapes, strict=True)
+        }
+
+        def one(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
+            return functional_call(self._module, parameters, (row[None],)).squeeze(0)
+
+        return vmap(one)(stacked, encoded)
+
+
+@dataclass
+class _Adam:
+    """Adam (Kingma, Ba 2015) over rows that have each been updated a number of times of their own."""
+
+    first: Tensor
+    second: Tensor
+    count: Tensor
+
+    def step(self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float) -> Tensor:
+        """New values of theta[rows] after one update with its gradient."""
+        b1, b2 = ADAM_BETAS
+        self.count[rows] += 1
+        first = self.first[rows].lerp(gradient, 1 - b1)
+        second = self.second[rows].lerp(gradient.square(), 1 - b2)
+        self.first[rows], self.second[rows] = first, second
+        n = self.count[rows, None].to(theta.dtype)
+        scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
+        return theta[rows] - rate * (first / (1 - b1**n)) / scale
+
+
+@dataclass
+class _Best:
+    """The best step of each person so far."""
+
+    loss: Tensor
+    theta: Tensor
+    raw: Tensor
+    stalled: Tensor
+
+    def offer(self, rows: Tensor, loss: Tensor, theta: Tensor, raw: Tensor, gain: Tensor) -> None:
+        better = loss < self.loss[rows]
+        much = loss < self.loss[rows] - gain
+        self.stalled[rows] = torch.where(much, 0, self.stalled[rows] + 1)
+        won = rows[better]
+        self.loss[won], self.theta[won], self.raw[won] = loss[better], theta[better], raw[better]
+
+
+def regress(
+    regressor: Regressor, body: BodyModel, crops: Crops, cfg: EftConfig | None = None
+) -> FitResult:
+    """The regressor's own answer for N people, with its 2D error and no fitting."""
+    cfg = cfg or EftConfig()
+    with torch.no_grad():
+        prediction = regressor.decode(_plain_forward(regressor, regressor.encode(crops)), crops)
+        weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
+        error = _error_px(body, prediction, crops, weight)
+    zeros = torch.zeros(len(crops), dtype=torch.int64, device=error.device)
+    return FitResult(prediction, error, error, zeros, zeros + FITTED)
+
+
+def fit(
+    regressor: Regressor,
+    body: BodyModel,
+    crops: Crops,
+    track_ids: Sequence[int],
+    time_s: float,
+    warm_start: WarmStart | None = None,
+    cfg: EftConfig | None = None,
+) -> tuple[FitResult, WarmStart]:
+    """Fit N people of one frame.
+
+    Args:
+        regressor, body: neither is changed.
+        crops: N people.
+        track_ids: N ids; who they are decides which weights they start from.
+        time_s: time of the frame.
+        warm_start: what the frame before returned; None starts everybody cold.
+
+    Returns:
+        The fits, and the warm start for the next frame: the accepted people of this frame and
+        those of earlier ones that are not too old to come back.
+    """
+    cfg, warm_start = cfg or EftConfig(), warm_start or WarmStart()
+    known = {i: s for i in warm_start.people if (s := warm_start.of(i, time_s, cfg)) is not None}
+    if not len(crops):
+        return regress(regressor, body, crops, cfg), WarmStart(known)
+    chunk = cfg.max_people or len(crops)
+    results, states = [], {}
+    for rows in torch.arange(len(crops)).split(chunk):
+        ids = [int(track_ids[i]) for i in rows.tolist()]
+        part, new = _fit_chunk(
+            regressor, body, crops.select(rows), [known.get(i) for i in ids], time_s, cfg
+        )
+        results.append(part)
+        states |= {i: s for i, s in zip(ids, new, strict=True) if s is not None}
+    fitted_now = {int(i) for i in track_ids}
+    kept = {i: s for i, s in known.items() if i not in fitted_now}
+    return _join(results), WarmStart(kept | states)
+
+
+def _fit_chunk(
+    regressor: Regressor,
+    body: BodyModel,
+    crops: Crops,
+    starts: list[PersonState | None],
+    time_s: float,
+    cfg: EftConfig,
+) -> tuple[FitResult, list[PersonState | None]]:
+    own = regress(regressor, body, crops, cfg)
+    weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
+    weights = Weights(regressor, cfg.tune)
+    theta, adam = _start(weights, starts, cfg)
+    with torch.no_grad():
+        encoded = regressor.encode(crops)
+    best, num_steps = _optimize(regressor, body, weights, theta, adam, encoded, crops, weight, cfg)
+    with torch.no_grad():
+        tuned = regressor.decode(best.raw, crops)
+        loss_px = _error_px(body, tuned, crops, weight)
+        accepted = _acceptable(tuned, own, loss_px, weight, crops, cfg)
+    kept = _choose(accepted, tuned, own.prediction)
+    result = FitResult(
+        kept,
+        own.loss_px,
+        torch.where(accepted, loss_px, own.loss_px),
+        num_steps,
+        torch.where(accepted, FITTED, REJECTED),
+    )
+    states = [
+        PersonState(best.theta[i], adam.first[i], adam.second[i], adam.count[i], time_s)
+        if ok
+        else None
+        for i, ok in enumerate(accepted.tolist())
+    ]
+    return result, states
+
+
+def _start(
+    weights: Weights, starts: list[PersonState | None], cfg: EftConfig
+) -> tuple[Tensor, _Adam]:
+    """Each person's first weights: the carried share of the change, or the base weights."""
+    base = weights.base
+    theta = base.repeat(len(starts), 1)
+    adam = _Adam(
+        torch.zeros_like(theta),
+        torch.zeros_like(theta),
+        torch.zeros(len(starts), dtype=torch.int64, device=base.device),
+    )
+    for i, state in enumerate(starts):
+        if state is not None:
+            theta[i] = torch.lerp(base, state.theta, cfg.carry)
+            adam.second[i], adam.count[i] = state.second_moment, state.num_updates
+            adam.first[i] = state.first_moment
+    return theta, adam
+
+
+def _optimize(
+    regressor: Regressor,
+    body: BodyModel,
+    weights: Weights,
+    theta: Tensor,
+    adam: _Adam,
+    encoded: Tensor,
+    crops: Crops,
+    weight: Tensor,
+    cfg: EftConfig,
+) -> tuple[_Best, Tensor]:
+    """Adam until each person's error is small, stalls, or the steps are used up."""
+    num = len(crops)
+    best = _Best(
+        torch.full((num,), torch.inf, device=theta.device),
+        theta.clone(),
+        torch.zeros(num, 0, device=theta.device),
+        torch.zeros(num, dtype=torch.int64, device=theta.device),
+    )
+    num_steps = torch.zeros(num, dtype=torch.int64, device=theta.device)
+    rows = torch.arange(num, device=theta.device)
+    for step in range(cfg.num_steps + 1):
+        leaf = theta[rows].requires_grad_()
+        with torch.enable_grad():
+            raw = weights.forward(leaf, encoded[rows])
+            part = crops.select(rows)
+            prediction = regressor.decode(raw, part)
+            pred = _projected(body, prediction, part)
+            loss = losses.eft_loss(
+                pred, part, weight[rows], prediction.params.betas, prediction.pred_cam, cfg
+            )
+        if step == 0:
+            best.raw = raw.detach().clone()
+        error = losses.inlier_error_px(
+            pred.detach(), part.keypoints[..., :2], weight[rows], cfg.robust_px
+        )
+        gain = 2.0 * error * cfg.stall_px * cfg.reproject_weight / losses.CROP_HALF_PX**2
+        best.offer(rows, loss.detach(), leaf.detach(), raw.detach(), gain)
+        go_on = (
+            (error > cfg.threshold_px)
+            & (best.stalled[rows] < cfg.stall_steps)
+            & ((weight[rows] > 0).sum(-1) >= cfg.min_joints)
+        )
+        if step == cfg.num_steps or not bool(go_on.any()):
+            break
+        (gradient,) = torch.autograd.grad(loss.sum(), leaf)
+        rows, gradient = rows[go_on], gradient[go_on]
+        moved = adam.step(theta, gradient, rows, cfg.learning_rate)
+        theta[rows] = torch.lerp(moved, weights.base, cfg.pull)
+        num_steps[rows] += 1
+    return best, num_steps
+
+
+def _projected(body: BodyModel, prediction: Prediction, crops: Crops) -> Tensor:
+    """(N, 17, 2) keypoints of the body in crop coordinates."""
+    transl = camera.pred_cam_to_transl(
+        prediction.pred_cam,
+        crops.center_px,
+        crops.size_px,
+        crops.image_size_px,
+        crops.focal_length_px,
+    )
+    _, keypoints = body.joints_and_keypoints(prediction.params)
+    return losses.project_to_crop(keypoints + transl[:, None], crops)
+
+
+def _error_px(body: BodyModel, prediction: Prediction, crops: Crops, weight: Tensor) -> Tensor:
+    pred = _projected(body, prediction, crops)
+    return losses.crop_error_px(pred, crops.keypoints[..., :2], weight)
+
+
+def _acceptable(
+    tuned: Prediction, own: FitResult, loss_px: Tensor, weight: Tensor, crops: Crops, cfg: EftConfig
+) -> Tensor:
+    """(N,) bool: enough joints, a small error no worse than before, a sane body and camera."""
+    depth = 2.0 * crops.focal_length_px / (tuned.pred_cam[:, 0] * crops.size_px)
+    change = rotation_angle(tuned.params.body_pose, own.prediction.params.body_pose)
+    return (
+        ((weight > 0).sum(-1) >= cfg.min_joints)
+        & (loss_px <= cfg.max_loss_px)
+        & (loss_px <= own.loss_px + 1.0)
+        & (tuned.params.betas.abs().amax(-1) <= cfg.max_abs_beta)
+        & (change.amax(-1) <= cfg.max_pose_change_rad)
+        & (depth >= MIN_DEPTH_M)
+        & (tuned.pred_cam[:, 0] > 0)
+    )
+
+
+def _choose(accepted: Tensor, tuned: Prediction, own: Prediction) -> Prediction:
+    def pick(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(accepted.view(-1, *([1] * (a.dim() - 1))), a, b)
+
+    params = type(own.params)(
+        *(
+            pick(getattr(tuned.params, n), getattr(own.params, n))
+            for n in ("global_orient", "body_pose", "betas")
+        )
+    )
+    return Prediction(params, pick(tuned.pred_cam, own.pred_cam))
+
+
+def _plain_forward(regressor: Regressor, encoded: Tensor) -> Tensor:
+    return regressor.forward(encoded)
+
+
+def _join(parts: list[FitResult]) -> FitResult:
+    if len(parts) == 1:
+        return parts[0]
+
+    def cat(name: str) -> Tensor:
+        return torch.cat([getattr(p, name) for p in parts])
+
+    predictions = [p.prediction for p in parts]
+    params = type(predictions[0].params)(
+        *(
+            torch.cat([getattr(p.params, n) for p in predictions])
+            for n in ("global_orient", "body_pose", "betas")
+        )
+    )
+    prediction = Prediction(params, torch.cat([p.pred_cam for p in predictions]))
+    return FitResult(
+        prediction, cat("loss_px_start"), cat("loss_px"), cat("num_steps"), cat("status")
+    )

@@ -1,0 +1,108 @@
+"""Terms of the fitting loss: pure functions, one value per person, differentiable.
+
+2D points are in crop coordinates (-1..1 inside), so 1 px of a 224 px crop is 1/112.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from eftvideo import camera
+from eftvideo.config import EftConfig
+from eftvideo.crops import CROP_SIDE_PX
+from eftvideo.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
+from eftvideo.types import Crops
+
+CROP_HALF_PX = CROP_SIDE_PX / 2.0
+_LEGS = tuple(
+    (COCO17.index(f"{side}_knee"), COCO17.index(f"{side}_ankle")) for side in ("left", "right")
+)
+
+
+def project_to_crop(points_cam: Tensor, crops: Crops) -> Tensor:
+    """(N, J, 3) metres, camera frame, to (N, J, 2) crop coordinates, by the full frame's camera."""
+    px = camera.project(points_cam, crops.focal_length_px, crops.image_size_px)
+    return (px - crops.center_px[:, None]) / (crops.size_px / 2.0)[:, None, None]
+
+
+def joint_weights(score: Tensor, cfg: EftConfig) -> Tensor:
+    """(N, 17) keypoint scores to weights: 0 below `min_score`, face and hips lighter."""
+    scale = score.new_ones(17)
+    scale[list(COCO17_FACE)] = cfg.face_weight
+    scale[list(COCO17_HIPS)] = cfg.hip_weight
+    return torch.where(score >= cfg.min_score, score, 0.0) * scale
+
+
+def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
+    """(N, J), (N, J) to (N,); 0 where all weights are 0."""
+    return (value * weight).sum(-1) / weight.sum(-1).clamp(min=1e-6)
+
+
+def geman_mcclure(square: Tensor, sigma: float) -> Tensor:
+    """s^2 d / (s^2 + d) of squared distances d: d when small, s^2 when large (Geman, McClure 1987).
+
+    The robust function of SMPLify (Bogo et al. 2016, section 3.3).
+    """
+    return square * sigma**2 / (square + sigma**2)
+
+
+def leg_direction(pred: Tensor, target: Tensor, weight: Tensor, min_length: float) -> Tensor:
+    """Disagreement of the lower legs' directions in the picture (EFT, its stand-in for ankles).
+
+    Args:
+        pred, target: (N, 17, 2) crop coordinates. weight: (N, 17).
+        min_length: target legs shorter than this give no direction.
+
+    Returns:
+        (N,) sum over both legs of 1 - cos.
+    """
+    total = pred.new_zeros(len(pred))
+    for knee, ankle in _LEGS:
+        want, have = target[:, ankle] - target[:, knee], pred[:, ankle] - pred[:, knee]
+        use = (weight[:, knee] * weight[:, ankle]) * (want.norm(dim=-1) >= min_length)
+        total = total + use * (1.0 - F.cosine_similarity(want, have, dim=-1))
+    return total
+
+
+def eft_loss(
+    pred: Tensor, crops: Crops, weight: Tensor, betas: Tensor, pred_cam: Tensor, cfg: EftConfig
+) -> Tensor:
+    """EFT's objective for N people, with a robust 2D term.
+
+    Args:
+        pred: (N, 17, 2) projected keypoints, crop coordinates.
+        weight: (N, 17) from `joint_weights`. betas: (N, 10). pred_cam: (N, 3).
+
+    Returns:
+        (N,)
+    """
+    target = crops.keypoints[..., :2]
+    square = (pred - target).square().sum(-1)
+    reproject = weighted_mean(geman_mcclure(square, cfg.robust_px / CROP_HALF_PX), weight)
+    legs = leg_direction(pred, target, weight, cfg.leg_min_px / CROP_HALF_PX)
+    sane_camera = torch.exp(-10.0 * pred_cam[:, 0]).square()
+    return (
+        cfg.reproject_weight * reproject
+        + cfg.betas_weight * betas.square().mean(-1)
+        + cfg.leg_weight * legs
+        + cfg.camera_weight * sane_camera
+    )
+
+
+def crop_error_px(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """(N, 17, 2) twice and (N, 17) to (N,): weighted rms distance in px of a 224 px crop."""
+    square = (pred - target).square().sum(-1)
+    return CROP_HALF_PX * (weighted_mean(square, weight) + 1e-12).sqrt()
+
+
+def inlier_error_px(pred: Tensor, target: Tensor, weight: Tensor, robust_px: float) -> Tensor:
+    """As `crop_error_px`, with each joint's weight reduced as Geman-McClure's gradient is.
+
+    Grossly wrong keypoints hardly count; where all joints are equally far off it equals the plain
+    error.
+    """
+    square = (pred - target).square().sum(-1)
+    scale = (robust_px / CROP_HALF_PX) ** 2
+    return crop_error_px(pred, target, weight * (scale / (scale + square)).square())

@@ -1,0 +1,200 @@
+"""The default regressor: a person's keypoints, now and around now, to SMPL.
+
+It never sees pixels. Keypoints become viewing rays, turned into a virtual camera that looks
+straight at the crop, so that the same pose looks the same wherever it stands in the picture; the
+answer is turned back. Beside the frame itself it sees the person's keypoints at a few times before
+and after (zero where unknown), which settles most of the depth that one frame leaves open.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eftvideo import camera
+from eftvideo.errors import CheckpointMismatchError, ConfigError
+from eftvideo.rotations import six_d_to_matrix
+from eftvideo.types import Crops, Prediction, SmplParams
+from eftvideo.weights import WeightSpec, load_safetensors
+
+PELVIS_REST_M = (0.0, -0.2233, 0.0282)
+"""The pelvis of the shipped body at rest, the same for all betas: the network places the pelvis."""
+MIN_SCORE = 0.3
+"""Keypoints with a lower score are hidden from the network."""
+MAX_COORDINATE = 4.0
+NUM_RAW = 24 * 6 + 10 + 3
+
+
+@dataclass(frozen=True)
+class LifterConfig:
+    """The network's dimensions; stored in the metadata of its weights file."""
+
+    width: int = 768
+    hidden: int = 1024
+    num_blocks: int = 4
+    context_offsets_s: tuple[float, ...] = tuple(k / 30.0 for k in (-20, -10, -5, -2, 2, 5, 10, 20))
+    canonical: bool = True
+    """Whether keypoints are turned into the virtual camera; False: as they are in the crop."""
+
+
+class Block(nn.Module):
+    """x + MLP(LayerNorm(x))."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width) to (N, width)."""
+        return x + self.down(F.gelu(self.up(self.norm(x))))
+
+
+class Model(nn.Module):
+    """See the module's text; `Regressor` is its interface."""
+
+    needs: Literal["keypoints", "image"] = "keypoints"
+    crop_size_px = 0
+    spec = WeightSpec(
+        file="lifter.safetensors",
+        sha256=None,
+        licence="AGPL-3.0-or-later",
+        origin="trained by eftvideo on CMU mocap (weights/README.md)",
+    )
+
+    def __init__(self, cfg: LifterConfig | None = None) -> None:
+        super().__init__()
+        self.cfg = cfg = cfg or LifterConfig()
+        self.context_offsets_s = cfg.context_offsets_s
+        num_frames = 1 + len(cfg.context_offsets_s)
+        self.stem = nn.Linear(num_frames * (17 * 3 + 1) + 4, cfg.width)
+        self.blocks = nn.Sequential(*(Block(cfg.width, cfg.hidden) for _ in range(cfg.num_blocks)))
+        self.norm = nn.LayerNorm(cfg.width)
+        self.head = nn.Linear(cfg.width, NUM_RAW)
+        nn.init.normal_(self.head.weight, std=0.002)
+        nn.init.zeros_(self.head.bias)
+
+    def encode(self, crops: Crops) -> Tensor:
+        """Features of N crops.
+
+        Returns:
+            (N, D): for each frame the 17 keypoints (x, y, trust) in the virtual crop camera and
+            whether the person was seen; then the crop's place and angular size.
+        """
+        context = crops.context
+        if context is None:
+            num = len(self.context_offsets_s)
+            context = crops.keypoints.new_zeros(len(crops), num, 17, 3)
+        frames = torch.cat([crops.keypoints[:, None], context], dim=1)
+        score = frames[..., 2:]
+        seen = (score >= MIN_SCORE).to(frames.dtype)
+        xy = self._canonical_xy(frames[..., :2], crops) if self.cfg.canonical else frames[..., :2]
+        xy = xy.clamp(-MAX_COORDINATE, MAX_COORDINATE)
+        trust = (score - MIN_SCORE) / (1.0 - MIN_SCORE)
+        points = torch.cat([xy * seen, (0.5 + trust) * seen], dim=-1).flatten(2)
+        alive = seen.amax(dim=(2, 3))[..., None]
+        slope = (crops.center_px - crops.image_size_px / 2) / crops.focal_length_px[:, None]
+        angular = crops.size_px / crops.focal_length_px
+        place = torch.cat([slope, angular[:, None], angular.log()[:, None]], dim=1)
+        return torch.cat([torch.cat([points, alive], dim=-1).flatten(1), place], dim=1)
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        """(N, D) features to (N, 157) raw numbers: 24 x 6D rotations, betas, camera."""
+        return self.head(self.norm(self.blocks(self.stem(encoded))))
+
+    def decode(self, raw: Tensor, crops: Crops) -> Prediction:
+        """Raw numbers to SMPL in the camera frame."""
+        six_d, betas, cam = raw.split([24 * 6, 10, 3], dim=1)
+        upright = raw.new_tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+        rotations = six_d_to_matrix(six_d.unflatten(1, (24, 6)) + upright)
+        flip = torch.diag(raw.new_tensor([1.0, -1.0, -1.0]))
+        view, per_metre = self._view(crops)
+        global_orient = view.mT @ flip @ rotations[:, 0]
+        pelvis_view = torch.cat([cam[:, 1:], (per_metre * torch.exp(-cam[:, 0]))[:, None]], dim=1)
+        pelvis = (view.mT @ pelvis_view[..., None]).squeeze(-1)
+        transl = pelvis - raw.new_tensor(PELVIS_REST_M)
+        pred_cam = camera.transl_to_pred_cam(
+            transl, crops.center_px, crops.size_px, crops.image_size_px, crops.focal_length_px
+        )
+        return Prediction(SmplParams(global_orient, rotations[:, 1:], betas), pred_cam)
+
+    @staticmethod
+    def pelvis(prediction: Prediction, crops: Crops) -> Tensor:
+        """(N, 3) pelvis in the camera frame, metres, of an answer of this network."""
+        transl = camera.pred_cam_to_transl(
+            prediction.pred_cam,
+            crops.center_px,
+            crops.size_px,
+            crops.image_size_px,
+            crops.focal_length_px,
+        )
+        return transl + transl.new_tensor(PELVIS_REST_M)
+
+    def _view(self, crops: Crops) -> tuple[Tensor, Tensor]:
+        """The virtual camera's rotation (N, 3, 3), and depth in metres per unit of scale (N,)."""
+        args = (crops.center_px, crops.image_size_px, crops.focal_length_px)
+        if not self.cfg.canonical:
+            eye = torch.eye(3, dtype=crops.size_px.dtype, device=crops.size_px.device)
+            return eye.expand(len(crops), 3, 3), 2.0 * crops.focal_length_px / crops.size_px
+        view = camera.crop_view_rotation(*args)
+        stretch = 1.0 / view[:, 2, 2]
+        return view, 2.0 * crops.focal_length_px * stretch / crops.size_px
+
+    def _canonical_xy(self, xy: Tensor, crops: Crops) -> Tensor:
+        """(N, T, 17, 2) crop coordinates as the virtual camera sees them, about -1..1 inside."""
+        view, per_metre = self._view(crops)
+        half = (crops.size_px / 2.0)[:, None, None, None]
+        center = (crops.center_px - crops.image_size_px / 2.0)[:, None, None]
+        slope = (xy * half + center) / crops.focal_length_px[:, None, None, None]
+        turned = torch.einsum("nij,ntkj->ntki", view, F.pad(slope, (0, 1), value=1.0))
+        plane = turned[..., :2] / turned[..., 2:].clamp(min=0.05)
+        return plane * per_metre[:, None, None, None]
+
+    def tunable(self, which: str) -> list[str]:
+        """Parameter names: "all", "norm+bias", "last" (last block and head) or "head"."""
+        names = [n for n, _ in self.named_parameters()]
+        last = f"blocks.{self.cfg.num_blocks - 1}."
+        choices = {
+            "all": names,
+            "norm+bias": [n for n in names if n.endswith(".bias") or "norm" in n],
+            "last": [n for n in names if n.startswith((last, "norm", "head"))],
+            "head": [n for n in names if n.startswith("head")],
+        }
+        if which not in choices:
+            raise ConfigError(f"tune must be one of {', '.join(choices)}, but got {which!r}")
+        return choices[which]
+
+    def metadata(self) -> dict[str, str]:
+        """What a weights file must hold beside the tensors."""
+        return {"architecture": "eftvideo.lifter", "config": json.dumps(asdict(self.cfg))}
+
+    @classmethod
+    def from_weights(cls, path: Path) -> Model:
+        """Read a safetensors file that the trainer wrote.
+
+        Raises:
+            WeightsCorruptError: no safetensors file.
+            CheckpointMismatchError: it is for another network; missing or unexpected keys named.
+        """
+        tensors, metadata = load_safetensors(path)
+        if metadata.get("architecture") != "eftvideo.lifter":
+            raise CheckpointMismatchError(
+                f"{path} is not a lifter checkpoint (its metadata says "
+                f"{metadata.get('architecture', 'nothing')!r}); make one: eftvideo train lifter"
+            )
+        stored = json.loads(metadata["config"])
+        stored["context_offsets_s"] = tuple(stored["context_offsets_s"])
+        model = cls(LifterConfig(**stored))
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError as e:
+            detail = " ".join(str(e).split())
+            raise CheckpointMismatchError(f"{path} does not fit the lifter: {detail}") from e
+        return model.eval().requires_grad_(False)

@@ -1,0 +1,182 @@
+"""Training examples: windows of motion as a detector would report them, with their truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from eftvideo import camera
+from eftvideo.bodies import BodyModel
+from eftvideo.config import CropConfig
+from eftvideo.crops import crop_people
+from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.synthetic.observer import NoiseConfig, Observation, observe, self_hidden
+from eftvideo.synthetic.scenes import SceneConfig, Scenes, draw_scenes
+from eftvideo.types import Crops, SmplParams
+
+MIN_VISIBLE = 5
+"""Windows whose centre frame shows fewer keypoints teach nothing and get weight 0."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Exact answers for the centre frames of N windows, camera frame, metres."""
+
+    rotations: Tensor
+    """(N, 24, 3, 3); joint 0 turns the body frame into the camera frame."""
+    betas: Tensor
+    """(N, 10)"""
+    pelvis: Tensor
+    """(N, 3)"""
+    points: Tensor
+    """(N, 24 + K, 3): joints, then the body's keypoints."""
+    weight: Tensor
+    """(N,) 1, or 0 for a window that cannot be learnt from."""
+
+    def select(self, index: Tensor) -> Truth:
+        """The windows at `index`."""
+        return Truth(*(getattr(self, f.name)[index] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What windows are like: times of the frames, playback speed, moving cameras."""
+
+    offsets_s: tuple[float, ...]
+    """Ascending, with 0 for the centre frame."""
+    speed: tuple[float, float] = (0.75, 1.35)
+    pan: float = 0.4
+    """Share of windows in which the camera pans; its speed is about 0.5 box sides a second."""
+    single: float = 0.1
+    """Share of windows of which only the centre frame is known (photographs, very short tracks)."""
+
+    @property
+    def center(self) -> int:
+        """Index of the centre frame."""
+        return self.offsets_s.index(0.0)
+
+
+def posed_points(body: BodyModel, scenes: Scenes) -> tuple[Tensor, Tensor]:
+    """All joints (N, T, 24, 3) and keypoints (N, T, K, 3) in the camera frame, metres."""
+    n, t = scenes.pelvis.shape[:2]
+    rotations = scenes.rotations.flatten(0, 1)
+    betas = scenes.betas.repeat_interleave(t, dim=0)
+    params = SmplParams(rotations[:, 0], rotations[:, 1:], betas)
+    joints, keypoints = body.joints_and_keypoints(params, which="all")
+    shift = scenes.pelvis.flatten(0, 1)[:, None] - joints[:, :1]
+    return (joints + shift).unflatten(0, (n, t)), (keypoints + shift).unflatten(0, (n, t))
+
+
+def observe_scenes(
+    scenes: Scenes,
+    joints: Tensor,
+    keypoints: Tensor,
+    time_s: Tensor,
+    noise: NoiseConfig,
+    g: torch.Generator,
+    pan_px: Tensor | None = None,
+) -> tuple[Observation, Tensor]:
+    """Project everything, find what the body hides, and let the detector err.
+
+    Returns:
+        The observation and the true COCO keypoints (N, T, 17, 2) in px.
+    """
+    n, t = time_s.shape
+    focal = scenes.focal_length_px.repeat_interleave(t)
+    size = scenes.image_size_px.repeat_interleave(t, dim=0)
+    every = torch.cat([keypoints, joints], dim=2).flatten(0, 1)
+    pixels = camera.project(every, focal, size).unflatten(0, (n, t))
+    if pan_px is not None:
+        pixels = pixels + pan_px[:, :, None]
+    probe = sorted({0, t // 2, t - 1}) if t <= 16 else list(range(t))
+    hidden = torch.stack([self_hidden(joints[:, i], keypoints[:, i, :17]) for i in probe], dim=1)
+    nearest = torch.tensor(probe)
+    nearest = (torch.arange(t)[:, None] - nearest).abs().argmin(dim=1)
+    truth_px = pixels[:, :, :17]
+    seen = observe(truth_px, pixels, hidden[:, nearest], scenes.image_size_px, time_s, noise, g)
+    return seen, truth_px
+
+
+def make_examples(
+    library: MotionLibrary,
+    body: BodyModel,
+    num: int,
+    sampling: Sampling,
+    scene_cfg: SceneConfig,
+    noise: NoiseConfig,
+    g: torch.Generator,
+    *,
+    vary: bool = True,
+) -> tuple[Crops, Truth]:
+    """Draw N windows by lot.
+
+    Args:
+        vary: also make up poses (training); False shows the library's own motion (testing).
+    """
+    offsets = torch.tensor(sampling.offsets_s)
+    low, high = sampling.speed if vary else (1.0, 1.0)
+    speed = low + (high - low) * torch.rand(num, 1, generator=g)
+    motion, inside = library.sample(num, offsets * speed * library.fps, g)
+    scenes = draw_scenes(motion, scene_cfg, g, vary=vary)
+    joints, keypoints = posed_points(body, scenes)
+    time_s = offsets.expand(num, -1)
+    seen, _ = observe_scenes(
+        scenes, joints, keypoints, time_s, noise, g, _pan(scenes, joints, time_s, sampling, g)
+    )
+    alone = torch.rand(num, 1, generator=g) < sampling.single
+    found = seen.found & inside & ~alone
+    return _crops(scenes, seen, found, sampling.center), _truth(
+        scenes, seen, joints, keypoints, sampling.center
+    )
+
+
+def _pan(
+    scenes: Scenes, joints: Tensor, time_s: Tensor, sampling: Sampling, g: torch.Generator
+) -> Tensor:
+    """(N, T, 2) px that a panning camera moves everything, 0 at time 0."""
+    num = len(time_s)
+    moving = (torch.rand(num, 1, generator=g) < sampling.pan).float()
+    depth = joints[:, sampling.center, 0, 2].clamp(min=0.5)
+    box_px = scenes.focal_length_px * 1.7 / depth
+    velocity = 0.5 * torch.randn(num, 2, generator=g) * box_px[:, None] * moving
+    return velocity[:, None] * time_s[..., None]
+
+
+def _crops(scenes: Scenes, seen: Observation, found: Tensor, center: int) -> Crops:
+    others = [i for i in range(seen.found.shape[1]) if i != center]
+    context = seen.keypoints[:, others].clone()
+    context[..., 2] *= found[:, others, None]
+    return crop_people(
+        seen.xyxy[:, center],
+        seen.keypoints[:, center],
+        scenes.focal_length_px,
+        scenes.image_size_px,
+        CropConfig(),
+        context if others else None,
+    )
+
+
+def _truth(
+    scenes: Scenes, seen: Observation, joints: Tensor, keypoints: Tensor, center: int
+) -> Truth:
+    points = torch.cat([joints[:, center], keypoints[:, center]], dim=1)
+    visible = (seen.keypoints[:, center, :, 2] >= 0.3).sum(-1)
+    usable = (visible >= MIN_VISIBLE) & (points[..., 2].amin(-1) > 0.25)
+    return Truth(
+        scenes.rotations[:, center],
+        scenes.betas,
+        scenes.pelvis[:, center],
+        points,
+        usable.float(),
+    )
+
+
+__all__ = [
+    "Sampling",
+    "Truth",
+    "make_examples",
+    "observe_scenes",
+    "posed_points",
+]

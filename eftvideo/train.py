@@ -1,0 +1,270 @@
+"""Train the lifter on synthetic examples; resumable, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from eftvideo import metrics
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.regressors.lifter import LifterConfig, Model
+from eftvideo.skeletons import LIMB12, SMPL24, select
+from eftvideo.synthetic.examples import Sampling, Truth, make_examples
+from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.synthetic.observer import NoiseConfig
+from eftvideo.synthetic.scenes import SceneConfig
+from eftvideo.types import Crops, Prediction
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the lifter is trained."""
+
+    poses: Path
+    out: Path
+    """Folder of checkpoint, curve and the final weights."""
+    num_steps: int = 12_000
+    batch_size: int = 1024
+    learning_rate: float = 1e-3
+    """Peak of AdamW's rate; 2 % warm-up, then a cosine to 1 % of it."""
+    weight_decay: float = 0.02
+    ema: float = 0.999
+    """Decay of the averaged weights, which are the ones that are kept."""
+    device: str = "cpu"
+    seed: int = 0
+    num_workers: int = 1
+    """Processes that make examples."""
+    eval_every: int = 500
+    save_every: int = 200
+    lifter: LifterConfig = field(default_factory=LifterConfig)
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+
+
+def sampling_of(cfg: LifterConfig) -> Sampling:
+    """Windows with the context that a lifter looks at."""
+    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))))
+
+
+class Examples(IterableDataset):
+    """Endless batches of (crops, truth); each worker draws its own."""
+
+    def __init__(self, cfg: TrainConfig, start_step: int) -> None:
+        self.cfg, self.start_step = cfg, start_step
+
+    def __iter__(self) -> Iterator[tuple[Crops, Truth]]:
+        cfg = self.cfg
+        info = torch.utils.data.get_worker_info()
+        torch.set_num_threads(1)
+        worker = info.id if info else 0
+        g = torch.Generator().manual_seed(cfg.seed + 7919 * self.start_step + worker)
+        library = MotionLibrary(cfg.poses, held_out=False)
+        body = load_body()
+        sampling = sampling_of(cfg.lifter)
+        while True:
+            with torch.no_grad():
+                batch = make_examples(
+                    library, body, cfg.batch_size, sampling, cfg.scene, cfg.noise, g
+                )
+            yield batch
+
+
+def losses(
+    model: Model, body: BodyModel, prediction: Prediction, crops: Crops, truth: Truth
+) -> dict[str, Tensor]:
+    """Terms of the loss, each a mean over the examples that count.
+
+    points: distance of joints and keypoints from the truth, both from the pelvis, metres.
+    rotation: squared distance of local and global rotation matrices. betas: squared.
+    image: distance in the crop, clamped. depth: error of the logarithm of the pelvis' depth.
+    """
+    params = prediction.params
+    joints, keypoints = body.joints_and_keypoints(params, which="all")
+    points = torch.cat([joints, keypoints], dim=1)
+    root = joints[:, :1]
+    weight = truth.weight / truth.weight.sum().clamp(min=1.0)
+    error = (points - root) - (truth.points - truth.points[:, :1])
+    distance = (error.square().sum(-1) + 1e-6).sqrt().mean(dim=1)
+    local = torch.cat([params.global_orient[:, None], params.body_pose], dim=1)
+    rotation = (local - truth.rotations).square().sum(dim=(2, 3)).mean(dim=1)
+    pelvis = model.pelvis(prediction, crops)
+    seen = pelvis[:, None] + points - root
+    half = (crops.size_px / 2.0)[:, None]
+    image = _slope(seen) - _slope(truth.points)
+    image = (image.norm(dim=-1) * crops.focal_length_px[:, None] / half).clamp(max=0.5).mean(dim=1)
+    depth = (pelvis[:, 2].clamp(min=0.1).log() - truth.pelvis[:, 2].log()).abs().clamp(max=1.0)
+    betas = (params.betas - truth.betas).square().mean(dim=1)
+    terms = {"points": distance, "rotation": rotation, "image": image, "depth": depth}
+    return {k: (v * weight).sum() for k, v in (terms | {"betas": betas}).items()}
+
+
+LOSS_WEIGHTS = {"points": 10.0, "rotation": 0.3, "image": 1.0, "depth": 0.3, "betas": 0.02}
+
+
+def _slope(points: Tensor) -> Tensor:
+    return points[..., :2] / points[..., 2:].clamp(min=0.2)
+
+
+def to_device(batch: tuple[Crops, Truth], device: str) -> tuple[Crops, Truth]:
+    """Move every tensor of a batch."""
+    return tuple(
+        type(part)(**{k: v.to(device) if v is not None else None for k, v in vars(part).items()})
+        for part in batch
+    )  # type: ignore[return-value]
+
+
+@torch.no_grad()
+def evaluate(model: Model, body: BodyModel, crops: Crops, truth: Truth) -> dict[str, float]:
+    """MPJPE and PA-MPJPE (mm, 12 limb joints), and 2D error (rms px of a 224 crop)."""
+    keep = truth.weight > 0
+    crops, truth = crops.select(keep), truth.select(keep)
+    prediction = model.decode(model(model.encode(crops)), crops)
+    joints, _ = body.joints_and_keypoints(prediction.params)
+    limbs = select(LIMB12, SMPL24)
+    root = joints[:, :1]
+    true_joints = truth.points[:, :24]
+    absolute = metrics.mpjpe(
+        (joints - root)[:, limbs], (true_joints - true_joints[:, :1])[:, limbs], root=None
+    )
+    aligned = metrics.pa_mpjpe(joints[:, limbs], true_joints[:, limbs])
+    return {"mpjpe_mm": 1e3 * absolute.mean().item(), "pa_mpjpe_mm": 1e3 * aligned.mean().item()}
+
+
+def held_out_set(cfg: TrainConfig, body: BodyModel, num: int = 4096) -> tuple[Crops, Truth]:
+    """The same windows of held-out trials every time, as the library has them."""
+    library = MotionLibrary(cfg.poses, held_out=True)
+    g = torch.Generator().manual_seed(12345)
+    sampling = sampling_of(cfg.lifter)
+    return make_examples(library, body, num, sampling, cfg.scene, cfg.noise, g, vary=False)
+
+
+def _rate(step: int, cfg: TrainConfig) -> float:
+    warm = max(1, cfg.num_steps // 50)
+    if step < warm:
+        return (step + 1) / warm
+    done = (step - warm) / max(1, cfg.num_steps - warm)
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+
+
+def train_lifter(cfg: TrainConfig) -> Path:
+    """Train, or go on from the checkpoint in `cfg.out`; returns the weights file.
+
+    Raises:
+        ConfigError: the pose library is missing.
+    """
+    cfg.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(cfg.seed)
+    body = load_body(device=cfg.device)
+    model = Model(cfg.lifter).to(cfg.device)
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(cfg.ema)
+    )
+    optimizer = torch.optim.AdamW(
+        model.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay, fused=True
+    )
+    step, seconds = _resume(cfg, model, average, optimizer)
+    held_out = to_device(held_out_set(cfg, load_body()), cfg.device)
+    loader = DataLoader(
+        Examples(cfg, step), batch_size=None, num_workers=cfg.num_workers, prefetch_factor=4
+    )
+    began = time.perf_counter() - seconds
+    for batch in loader:
+        if step >= cfg.num_steps:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = cfg.learning_rate * _rate(step, cfg)
+        terms = _step(model, body, to_device(batch, cfg.device), optimizer, cfg)
+        average.update_parameters(model)
+        step += 1
+        if step % cfg.eval_every == 0 or step == cfg.num_steps:
+            figures = evaluate(average.module, body, *held_out)
+            _log(cfg, step, time.perf_counter() - began, terms, figures)
+        if step % cfg.save_every == 0 or step == cfg.num_steps:
+            _save(cfg, step, time.perf_counter() - began, model, average, optimizer)
+    return _export(cfg, average.module)
+
+
+def _step(
+    model: Model,
+    body: BodyModel,
+    batch: tuple[Crops, Truth],
+    optimizer: torch.optim.Optimizer,
+    cfg: TrainConfig,
+) -> dict[str, float]:
+    crops, truth = batch
+    with torch.autocast(cfg.device.split(":")[0], torch.bfloat16):
+        raw = model(model.encode(crops))
+    terms = losses(model, body, model.decode(raw.float(), crops), crops, truth)
+    total = sum((LOSS_WEIGHTS[k] * v for k, v in terms.items()), torch.zeros((), device=raw.device))
+    optimizer.zero_grad()
+    total.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return {k: v.item() for k, v in terms.items()}
+
+
+def _log(
+    cfg: TrainConfig, step: int, seconds: float, terms: dict[str, float], figures: dict[str, float]
+) -> None:
+    row = {"step": step, "seconds": round(seconds, 1)} | {
+        k: round(v, 4) for k, v in (terms | figures).items()
+    }
+    curve = cfg.out / "curve.csv"
+    is_new = not curve.exists()
+    with curve.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(row))
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+    log.info(" ".join(f"{k}={v}" for k, v in row.items()))
+
+
+def _resume(
+    cfg: TrainConfig, model: Model, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[int, float]:
+    path = cfg.out / "checkpoint.pt"
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, map_location=cfg.device, weights_only=True)
+    model.load_state_dict(state["model"])
+    average.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    log.info("resume at step %d of %d", state["step"], cfg.num_steps)
+    return state["step"], state["seconds"]
+
+
+def _save(
+    cfg: TrainConfig,
+    step: int,
+    seconds: float,
+    model: Model,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    part = cfg.out / "checkpoint.tmp"
+    state = {"model": model.state_dict(), "average": average.state_dict()}
+    state |= {"optimizer": optimizer.state_dict(), "step": step, "seconds": seconds}
+    torch.save(state, part)
+    part.replace(cfg.out / "checkpoint.pt")
+
+
+def _export(cfg: TrainConfig, model: Model) -> Path:
+    path = cfg.out / "lifter.safetensors"
+    part = path.with_suffix(".tmp")
+    card = {"train": json.dumps(asdict(cfg), default=lambda p: p.name)}
+    save_file(dict(model.state_dict()), part, metadata=model.metadata() | card)
+    part.replace(path)
+    return path
