@@ -1,21 +1,19 @@
 """Weight files: where they are searched, whether they are whole, under which licence they come.
 
-A part (body, regressor, detector) declares its files as `WEIGHTS: tuple[WeightSpec, ...]` in its
-own module; `resolve` finds one of them, `known_specs` collects them all. Nothing is downloaded.
+A part (body, regressor, detector) declares each file that it uses as a `WeightSpec` in its own
+module; `resolve` finds it. Nothing is downloaded here.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eftvideo import plugins
-from eftvideo.errors import MissingDependencyError, WeightsCorruptError, WeightsNotFoundError
+from eftvideo.errors import WeightsCorruptError, WeightsNotFoundError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,19 +113,19 @@ def check_sha256(path: Path, spec: WeightSpec) -> None:
     if found != spec.sha256:
         raise WeightsCorruptError(
             f"{path} is not the expected file: sha256 should be {spec.sha256}, but is {found}; "
-            f"{_remedy(spec)}"
+            f"remove it and {_remedy(spec)}"
         )
 
 
 def _remedy(spec: WeightSpec) -> str:
     if spec.url is None:
-        return "remove it and reinstall: pip install --force-reinstall eftvideo"
+        return "reinstall with: pip install --force-reinstall eftvideo"
     return f"get it from {spec.url}, then set {ENV_FOLDER} to its folder"
 
 
 def _not_found(spec: WeightSpec) -> str:
     places = ", ".join(str(folder) for folder in search_folders())
-    return f"{spec.file} not found. Looked in: {places}. Remedy: {_remedy(spec)}"
+    return f"{spec.file} not found. Looked in: {places}; {_remedy(spec)}"
 
 
 _DIGESTS: dict[tuple[str, int, int], str] = {}
@@ -146,25 +144,9 @@ def sha256_of(path: str | Path) -> str:
     return _DIGESTS[key]
 
 
-def known_specs() -> list[WeightSpec]:
-    """The `WEIGHTS` of every part there is, in the order of kinds and names.
-
-    Imports every part, so heavy libraries too; a part whose library is missing is left out.
-    """
-    specs: list[WeightSpec] = []
-    for kind in plugins.KINDS:
-        for name in plugins.available(kind):
-            try:
-                module = importlib.import_module(f"eftvideo.{kind}.{name}")
-            except (ImportError, MissingDependencyError):
-                continue
-            specs.extend(getattr(module, "WEIGHTS", ()))
-    return specs
-
-
-def list_weights(specs: Iterable[WeightSpec] | None = None) -> list[WeightStatus]:
-    """What is found of each spec (default: `known_specs()`); digests are checked."""
-    return [_status(spec) for spec in (known_specs() if specs is None else specs)]
+def list_weights(specs: Iterable[WeightSpec]) -> list[WeightStatus]:
+    """What is found of each spec; digests are checked."""
+    return [_status(spec) for spec in specs]
 
 
 def _status(spec: WeightSpec) -> WeightStatus:
