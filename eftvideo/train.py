@@ -29,6 +29,10 @@ from eftvideo.types import Crops, Prediction
 log = logging.getLogger(__name__)
 
 
+BASELINE = LifterConfig(width=768, hidden=768, num_blocks=3, context_offsets_s=(), canonical=False)
+"""The first network tried: one frame, keypoints as they are in the crop."""
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How the lifter is trained."""

@@ -1,0 +1,5 @@
+"""`python -m eftvideo`."""
+
+from eftvideo.cli import app
+
+app()

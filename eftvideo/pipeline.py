@@ -1,0 +1,196 @@
+"""The main path: a clip in, SMPL and an overlay video out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eftvideo import camera, overlay, plugins, weights
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.config import RunConfig
+from eftvideo.errors import ConfigError, VideoWriteError
+from eftvideo.fitting import Camera, fit_people
+from eftvideo.progress import Progress
+from eftvideo.regressors import Regressor
+from eftvideo.results import Result, save_result
+from eftvideo.shots import CutDetector
+from eftvideo.tracks import clean_tracks
+from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
+from eftvideo.video import VideoReader, open_video
+
+log = logging.getLogger(__name__)
+
+_VERSIONS_OF = ("eftvideo", "torch", "ultralytics", "smplx", "numpy")
+
+
+def run_video(
+    path: str | Path,
+    out_dir: str | Path | None = None,
+    cfg: RunConfig | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Fit SMPL to every person in every frame of a clip.
+
+    Args:
+        path: the clip.
+        out_dir: folder for `<stem>.npz` and `<stem>_overlay.mp4`, made if missing; None writes
+            nothing and only returns the result.
+        cfg: options; None takes the defaults.
+        progress: listener; None is silent.
+
+    Returns:
+        The result, with seconds by stage in `timings_s`. Nobody in the clip: no rows.
+
+    Raises:
+        EftVideoError: anything a user can mend; the message says how.
+    """
+    path, cfg, progress = Path(path), cfg or RunConfig(), progress or Progress()
+    with open_video(path, cfg.clip) as clip:
+        npz, video = _targets(path, out_dir)
+        device = choose_device(cfg.device)
+        body, regressor = load_body(cfg.body, device), load_regressor(cfg, device)
+        frames = detect_people(clip, cfg, device, progress)
+        view = full_frame_camera(clip.info, cfg)
+        with progress.stage("fit", len(frames)):
+            rows = fit_people(frames, regressor, body, view, cfg, device, progress)
+        result = Result(**rows, **_header(clip, body, cfg, regressor), timings_s=progress.seconds)
+        if npz is not None:
+            save_result(npz, result)
+        if video is not None and cfg.render.enabled:
+            overlay.draw_overlay(clip, result, body, cfg, video, progress)
+    return result
+
+
+def detect_people(
+    clip: VideoReader, cfg: RunConfig, device: str, progress: Progress
+) -> list[FrameDetections]:
+    """Detect, follow and number the people of a clip; ids end at cuts.
+
+    Returns:
+        One entry for each frame read, in order.
+    """
+    rate = float(clip.info.fps) / cfg.clip.stride
+    detector = plugins.load("detectors", "yolo_pose")(cfg.detect, device, rate)
+    cuts = CutDetector(cfg.detect.cut_threshold)
+    frames: list[FrameDetections] = []
+    with progress.stage("detect", clip.num_selected):
+        for batch in _batches(clip, detector.batch_size):
+            found = detector.detect([f.image for f in batch])
+            for frame, people in zip(batch, found, strict=True):
+                is_cut = cuts.is_cut(frame.image)
+                if is_cut:
+                    detector.reset()
+                people = detector.track(people, frame.image)
+                frames.append(FrameDetections(frame.index, frame.time_s, people, is_cut))
+                progress.advance(1, people=len(people))
+    return clean_tracks(frames, cfg.detect)
+
+
+def _batches(frames: VideoReader, size: int) -> Iterator[list[VideoFrame]]:
+    batch: list[VideoFrame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def choose_device(name: str) -> str:
+    """ "auto" to a torch device's name.
+
+    Raises:
+        ConfigError: an unknown device, or CUDA where there is none.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as e:
+        raise ConfigError(f"unknown device {name!r}: use auto, cpu, cuda or cuda:1") from e
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices; "
+            "use --device cpu"
+        )
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device {name!r} is not supported: use auto, cpu, cuda or cuda:1")
+    return name
+
+
+def load_regressor(cfg: RunConfig, device: str) -> Regressor:
+    """The regressor that the configuration names, with its weights, ready on the device.
+
+    Raises:
+        ConfigError: unknown name. WeightsNotFoundError, CheckpointMismatchError: its weights.
+    """
+    model = plugins.load("regressors", cfg.regressor)
+    path = weights.resolve(model.spec, cfg.regressor_weights)
+    return model.from_weights(path).to(device)
+
+
+def full_frame_camera(info: VideoInfo, cfg: RunConfig) -> Camera:
+    """The camera from the options, or the usual guess.
+
+    Raises:
+        ConfigError: a focal length that is not positive, or an impossible field of view.
+    """
+    if cfg.focal_length_px is not None:
+        focal = cfg.focal_length_px
+        if not 0.0 < focal < float("inf"):
+            raise ConfigError(f"focal length must be a positive number of px, but got {focal}")
+    elif cfg.fov_deg is not None:
+        try:
+            focal = camera.fov_to_focal_length_px(cfg.fov_deg, info.width_px)
+        except ValueError as e:
+            raise ConfigError(str(e)) from e
+    else:
+        focal = camera.default_focal_length_px(info.width_px, info.height_px)
+    return Camera(focal, info.width_px, info.height_px)
+
+
+def _targets(path: Path, out_dir: str | Path | None) -> tuple[Path | None, Path | None]:
+    """Where the results go; the folder is made and tried before any work is done."""
+    if out_dir is None:
+        return None, None
+    out = Path(out_dir)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise VideoWriteError(
+            f"cannot make folder {out}: {e.strerror}; choose another with -o"
+        ) from e
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise VideoWriteError(f"cannot write to folder {out}: choose another with -o")
+    return out / f"{path.stem}.npz", out / f"{path.stem}_overlay.mp4"
+
+
+def _header(
+    clip: VideoReader, body: BodyModel, cfg: RunConfig, regressor: Regressor
+) -> dict[str, Any]:
+    info = clip.info
+    weight_file = weights.resolve(regressor.spec, cfg.regressor_weights)
+    config = cfg.to_dict() | {
+        "versions": {n: importlib.metadata.version(n) for n in _VERSIONS_OF},
+        "weights_sha256": {
+            cfg.regressor: weights.sha256_of(weight_file),
+            "body": body.sha256,
+        },
+        "undecodable_frames": [index for index, _ in clip.failures],
+    }
+    return {
+        "source": info.path.name,
+        "width_px": info.width_px,
+        "height_px": info.height_px,
+        "fps": info.fps,
+        "num_frames": info.num_frames,
+        "body_model": f"{body.name} sha256:{body.sha256}",
+        "config": config,
+    }

@@ -1,0 +1,231 @@
+"""The result of a run: one row per person and frame, as arrays and as an npz without pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eftvideo.errors import ResultFormatError, VideoWriteError
+
+SCHEMA_VERSION = 1
+
+_ROWS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "frame": (np.int64, ()),
+    "time_s": (np.float64, ()),
+    "track_id": (np.int64, ()),
+    "bbox_xyxy": (np.float32, (4,)),
+    "bbox_score": (np.float32, ()),
+    "keypoints2d": (np.float32, (17, 3)),
+    "global_orient": (np.float32, (3,)),
+    "body_pose": (np.float32, (69,)),
+    "betas": (np.float32, (10,)),
+    "transl": (np.float32, (3,)),
+    "joints3d": (np.float32, (24, 3)),
+    "keypoints3d": (np.float32, (17, 3)),
+    "pred_cam": (np.float32, (3,)),
+    "crop_center_px": (np.float32, (2,)),
+    "crop_size_px": (np.float32, ()),
+    "focal_length_px": (np.float32, ()),
+    "loss_px_start": (np.float32, ()),
+    "loss_px": (np.float32, ()),
+    "num_steps": (np.int64, ()),
+    "status": (np.int64, ()),
+}
+"""Name of each per-row array: its type, and its shape after the first axis."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """SMPL of every person in every frame: N rows, sorted by frame, then by track id.
+
+    The camera frame is x right, y down, z forward, in metres, with the principal point in the
+    middle of the picture: `smplx.SMPL(...)(global_orient, body_pose, betas, transl)` is the mesh in
+    it, and x_px = focal_length_px * x / z + width_px / 2 draws it.
+    """
+
+    frame: np.ndarray
+    """(N,) int64 index of the frame in the file."""
+    time_s: np.ndarray
+    """(N,) float64 presentation time of the frame."""
+    track_id: np.ndarray
+    """(N,) int64, from 1."""
+    bbox_xyxy: np.ndarray
+    """(N, 4) px."""
+    bbox_score: np.ndarray
+    """(N,) 0..1."""
+    keypoints2d: np.ndarray
+    """(N, 17, 3) as detected: x px, y px, score; COCO order."""
+    global_orient: np.ndarray
+    """(N, 3) axis-angle, radians: the body's frame in the camera's."""
+    body_pose: np.ndarray
+    """(N, 69) axis-angle of SMPL joints 1..23, radians."""
+    betas: np.ndarray
+    """(N, 10)"""
+    transl: np.ndarray
+    """(N, 3) metres: smplx's `transl`."""
+    joints3d: np.ndarray
+    """(N, 24, 3) SMPL joints, metres, camera frame."""
+    keypoints3d: np.ndarray
+    """(N, 17, 3) COCO keypoints of the body, metres, camera frame."""
+    pred_cam: np.ndarray
+    """(N, 3) weak-perspective camera s, tx, ty of the crop (see camera.py)."""
+    crop_center_px: np.ndarray
+    """(N, 2)"""
+    crop_size_px: np.ndarray
+    """(N,)"""
+    focal_length_px: np.ndarray
+    """(N,)"""
+    loss_px_start: np.ndarray
+    """(N,) 2D error of the regressor's own answer, rms px of a 224 px crop."""
+    loss_px: np.ndarray
+    """(N,) 2D error of the kept fit."""
+    num_steps: np.ndarray
+    """(N,) optimiser steps."""
+    status: np.ndarray
+    """(N,) 0 fitted, 1 rejected: the regressor's own answer was kept."""
+    source: str
+    """File name of the clip."""
+    width_px: int
+    height_px: int
+    fps: Fraction
+    num_frames: int
+    """Frames in the file."""
+    body_model: str
+    """Name and sha256 of the body model."""
+    config: dict[str, Any]
+    """What the run was told, with versions and hashes of the weights."""
+    timings_s: dict[str, float] = field(default_factory=dict, compare=False)
+    """Seconds by stage of the run that made it; not stored."""
+
+    def __post_init__(self) -> None:
+        n = len(self.frame)
+        for name, (_, shape) in _ROWS.items():
+            got = getattr(self, name).shape
+            if got != (n, *shape):
+                raise ValueError(f"{name} must have shape {(n, *shape)}, but got {got}")
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def track_ids(self) -> list[int]:
+        """Ids of all people, ascending."""
+        return [int(i) for i in np.unique(self.track_id)]
+
+    def track(self, track_id: int) -> Result:
+        """The rows of one person.
+
+        Raises:
+            KeyError: no such id.
+        """
+        rows = self.track_id == track_id
+        if not rows.any():
+            raise KeyError(f"no track {track_id}; there are {self.track_ids}")
+        return self.select(rows)
+
+    def select(self, rows: np.ndarray) -> Result:
+        """The rows at `rows` (a boolean mask or indices), with the same header."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Result(**{k: v[rows] if k in _ROWS else v for k, v in values.items()})
+
+
+def empty_rows() -> dict[str, np.ndarray]:
+    """Arrays of no rows, for a clip with nobody in it."""
+    return {name: np.zeros((0, *shape), dtype) for name, (dtype, shape) in _ROWS.items()}
+
+
+def typed_rows(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays with the types that the file has.
+
+    Raises:
+        ValueError: a name is missing.
+    """
+    missing = _ROWS.keys() - rows.keys()
+    if missing:
+        raise ValueError(f"rows lack {', '.join(sorted(missing))}")
+    return {name: np.asarray(rows[name], dtype) for name, (dtype, _) in _ROWS.items()}
+
+
+def save_result(path: Path, result: Result) -> None:
+    """Write an npz under a temporary name and rename it when whole.
+
+    Raises:
+        VideoWriteError: the folder cannot be written.
+    """
+    header: dict[str, Any] = {
+        "schema_version": np.int64(SCHEMA_VERSION),
+        "source": np.str_(result.source),
+        "width_px": np.int64(result.width_px),
+        "height_px": np.int64(result.height_px),
+        "fps_num": np.int64(result.fps.numerator),
+        "fps_den": np.int64(result.fps.denominator),
+        "num_frames": np.int64(result.num_frames),
+        "body_model": np.str_(result.body_model),
+        "config": np.str_(json.dumps(result.config, sort_keys=True)),
+    }
+    arrays = {name: getattr(result, name) for name in _ROWS}
+    part: str | None = None
+    try:
+        handle, part = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".npz.tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays, **header)
+        Path(part).chmod(0o666 & ~_umask())
+        Path(part).replace(path)
+    except OSError as e:
+        raise VideoWriteError(
+            f"cannot write {path}: {e.strerror}; choose another folder with -o"
+        ) from e
+    finally:
+        if part is not None:
+            with contextlib.suppress(FileNotFoundError):
+                Path(part).unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def load_result(path: str | Path) -> Result:
+    """Read what `save_result` wrote.
+
+    Raises:
+        ResultFormatError: missing file, no npz, missing keys, or another schema version.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            stored = {k: data[k] for k in data.files}
+    except FileNotFoundError as e:
+        raise ResultFormatError(f"{path} not found: expected an npz from `eftvideo run`") from e
+    except (OSError, ValueError, zipfile.BadZipFile) as e:
+        raise ResultFormatError(f"{path} is no npz from `eftvideo run`: {e}") from e
+    version = int(stored.get("schema_version", 0))
+    if version != SCHEMA_VERSION:
+        raise ResultFormatError(
+            f"{path} has schema version {version}, expected {SCHEMA_VERSION}: "
+            "run the clip again, or use the eftvideo that wrote it"
+        )
+    missing = sorted(_ROWS.keys() - stored.keys())
+    if missing:
+        raise ResultFormatError(f"{path} lacks {', '.join(missing)}: run the clip again")
+    return Result(
+        **{k: stored[k] for k in _ROWS},
+        source=str(stored["source"]),
+        width_px=int(stored["width_px"]),
+        height_px=int(stored["height_px"]),
+        fps=Fraction(int(stored["fps_num"]), int(stored["fps_den"])),
+        num_frames=int(stored["num_frames"]),
+        body_model=str(stored["body_model"]),
+        config=json.loads(str(stored["config"])),
+    )
