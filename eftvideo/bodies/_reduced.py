@@ -27,6 +27,9 @@ from torch import Tensor, nn
 from eftvideo.skeletons import SMPL24, SMPL24_PARENTS
 
 NUM_JOINTS = len(SMPL24)
+_LEVELS = (3, 3, 3, 2, 3, 3, 2, 2, 2)
+"""Joints per level of the tree below the pelvis: hips and spine1, knees and spine2, ankles and
+spine3, feet, neck and collars, head and shoulders, elbows, wrists, hands."""
 _DROP_M = 1e-7
 """Coordinates of L that pose features can move by no more than this are not computed."""
 
@@ -87,7 +90,7 @@ class ReducedBody(nn.Module):
             local = local.index_add(1, self.pose_columns, feature @ self.pose_map)
         local = local.unflatten(1, (NUM_JOINTS * 3, self.num_points))
         turned = global_rotations(global_orient, body_pose)
-        rows = turned.transpose(1, 2).reshape(-1, 3, NUM_JOINTS * 3)
+        rows = turned.permute(1, 2, 0, 3).flatten(2)
         return torch.baddbmm(pelvis, rows, local).transpose(1, 2)
 
     def rest_pelvis(self, betas: Tensor) -> Tensor:
@@ -100,26 +103,28 @@ def _buffer(module: nn.Module, name: str, value: np.ndarray) -> None:
 
 
 def global_rotations(global_orient: Tensor, body_pose: Tensor) -> Tensor:
-    """Rotations along SMPL's tree: (N, 3, 3) and (N, 23, 3, 3) to (N, 24, 3, 3).
+    """Rotations along SMPL's tree: (N, 3, 3) and (N, 23, 3, 3) to (24, N, 3, 3).
 
     Works level by level: in SMPL's order the joints of one depth stand together, after their
-    parents' level.
+    parents' level. With the joints first, a level is one contiguous batch: half the time of
+    slicing (N, 24, 3, 3), forward and backward.
     """
-    root = global_orient[:, None]
-    hips, knees, ankles, feet, upper, shoulders, elbows, wrists, hands = body_pose.split(
-        [3, 3, 3, 2, 3, 3, 2, 2, 2], dim=1
-    )
-    level1 = root @ hips
-    level2 = level1 @ knees
-    level3 = level2 @ ankles
-    level4_feet = level3[:, :2] @ feet
-    level4_upper = level3[:, 2:] @ upper
-    level5 = level4_upper @ shoulders
-    level6 = level5[:, 1:] @ elbows
-    level7 = level6 @ wrists
-    level8 = level7 @ hands
-    levels = [root, level1, level2, level3, level4_feet, level4_upper, level5, level6, level7]
-    return torch.cat([*levels, level8], dim=1)
+    n = len(global_orient)
+    levels = body_pose.transpose(0, 1).reshape(-1, 3, 3).split([n * size for size in _LEVELS])
+    hips, knees, ankles, feet, upper, shoulders, elbows, wrists, hands = levels
+    level1 = torch.bmm(global_orient.repeat(3, 1, 1), hips)
+    level2 = torch.bmm(level1, knees)
+    level3 = torch.bmm(level2, ankles)
+    legs, spine3 = level3.split([2 * n, n])
+    level4_feet = torch.bmm(legs, feet)
+    level4_upper = torch.bmm(spine3.repeat(3, 1, 1), upper)
+    level5 = torch.bmm(level4_upper, shoulders)
+    level6 = torch.bmm(level5[n:], elbows)
+    level7 = torch.bmm(level6, wrists)
+    level8 = torch.bmm(level7, hands)
+    upper_levels = (level4_upper, level5, level6, level7, level8)
+    turned = torch.cat([global_orient, level1, level2, level3, level4_feet, *upper_levels])
+    return turned.unflatten(0, (NUM_JOINTS, n))
 
 
 def _contract(tables: BodyTables, regressor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
