@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
-from smpl_files import Call, Ch, chumpy_modules, hostile_pickles, write_smpl_pickle
+from smpl_files import Call, Ch, Select, chumpy_modules, hostile_pickles, write_smpl_pickle
 
 from eftvideo import unpickle
 from eftvideo.bodies import import_smpl
@@ -147,6 +147,17 @@ def test_files_cannot_change_the_stand_ins(tmp_path, name):
     with pytest.raises(WeightsCorruptError):
         load_pickle(tmp_path / "a.pkl")
     assert {cls: dict(vars(cls)) for cls in before} == before
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 5])
+def test_chumpy_arrays_come_back(tmp_path, protocol):
+    with chumpy_modules():
+        wide = Ch(np.arange(12.0).reshape(2, 6))
+        value = {"ch": wide, "some": Select(wide, np.array([1, 0, 7, 6]), (2, 2))}
+        (tmp_path / "a.pkl").write_bytes(pickle.dumps(value, protocol=protocol))
+    read = load_pickle(tmp_path / "a.pkl")
+    np.testing.assert_array_equal(to_array(read["ch"]), wide.x)
+    np.testing.assert_array_equal(to_array(read["some"]), [[1, 0], [7, 6]])
 
 
 def test_chumpy_expressions_are_kept_but_not_computed(tmp_path):
