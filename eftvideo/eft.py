@@ -7,37 +7,22 @@ at once, each on weights of their own, and start from what fitted them in the fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch import Tensor
 
 from eftvideo import camera, losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
 from eftvideo.rotations import rotation_angle
-from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction
+from eftvideo.tuning import Adam, PersonState, Weights
+from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
 
-ADAM_BETAS = (0.9, 0.999)
-ADAM_EPS = 1e-8
 MIN_DEPTH_M = 0.2
 """A fit whose body stands nearer to the camera than this is rejected."""
-
-
-@dataclass(frozen=True)
-class PersonState:
-    """Tuned weights of one person, and the optimiser's memory of them."""
-
-    theta: Tensor
-    """(P,) tuned weights in one row."""
-    first_moment: Tensor
-    second_moment: Tensor
-    num_updates: Tensor
-    """() how many updates the moments have seen (Adam's bias correction)."""
-    time_s: float
 
 
 @dataclass(frozen=True)
@@ -52,53 +37,6 @@ class WarmStart:
         if state is None or abs(time_s - state.time_s) > cfg.max_warm_gap_s + 1e-6:
             return None
         return state
-
-
-class Weights:
-    """The tuned part of a regressor's weights, as one row of numbers per person."""
-
-    def __init__(self, regressor: Regressor, which: str) -> None:
-        module = regressor
-        assert isinstance(module, nn.Module)
-        self._module = module
-        own = dict(module.named_parameters())
-        self.names = regressor.tunable(which)
-        self._shapes = [own[n].shape for n in self.names]
-        self._sizes = [own[n].numel() for n in self.names]
-        self.base = torch.cat([own[n].detach().flatten() for n in self.names])
-
-    def forward(self, theta: Tensor, encoded: Tensor) -> Tensor:
-        """Run each person's own network: (N, P) weights and (N, ...) inputs to (N, D)."""
-        parts = theta.split(self._sizes, dim=1)
-        stacked = {
-            name: part.unflatten(1, shape)
-            for name, part, shape in zip(self.names, parts, self._shapes, strict=True)
-        }
-
-        def one(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
-            return functional_call(self._module, parameters, (row[None],)).squeeze(0)
-
-        return vmap(one)(stacked, encoded)
-
-
-@dataclass
-class _Adam:
-    """Adam (Kingma, Ba 2015) over rows that have each been updated a number of times of their own."""
-
-    first: Tensor
-    second: Tensor
-    count: Tensor
-
-    def step(self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float) -> Tensor:
-        """New values of theta[rows] after one update with its gradient."""
-        b1, b2 = ADAM_BETAS
-        self.count[rows] += 1
-        first = self.first[rows].lerp(gradient, 1 - b1)
-        second = self.second[rows].lerp(gradient.square(), 1 - b2)
-        self.first[rows], self.second[rows] = first, second
-        n = self.count[rows, None].to(theta.dtype)
-        scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
-        return theta[rows] - rate * (first / (1 - b1**n)) / scale
 
 
 @dataclass
@@ -124,7 +62,7 @@ def regress(
     """The regressor's own answer for N people, with its 2D error and no fitting."""
     cfg = cfg or EftConfig()
     with torch.no_grad():
-        prediction = regressor.decode(_plain_forward(regressor, regressor.encode(crops)), crops)
+        prediction = regressor.decode(regressor.forward(regressor.encode(crops)), crops)
         weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
         error = _error_px(body, prediction, crops, weight)
     zeros = torch.zeros(len(crops), dtype=torch.int64, device=error.device)
@@ -190,7 +128,7 @@ def _fit_chunk(
         tuned = regressor.decode(best.raw, crops)
         loss_px = _error_px(body, tuned, crops, weight)
         accepted = _acceptable(tuned, own, loss_px, weight, crops, cfg)
-    kept = _choose(accepted, tuned, own.prediction)
+    kept = tuned.where(accepted, own.prediction)
     result = FitResult(
         kept,
         own.loss_px,
@@ -209,11 +147,11 @@ def _fit_chunk(
 
 def _start(
     weights: Weights, starts: list[PersonState | None], cfg: EftConfig
-) -> tuple[Tensor, _Adam]:
+) -> tuple[Tensor, Adam]:
     """Each person's first weights: the carried share of the change, or the base weights."""
     base = weights.base
     theta = base.repeat(len(starts), 1)
-    adam = _Adam(
+    adam = Adam(
         torch.zeros_like(theta),
         torch.zeros_like(theta),
         torch.zeros(len(starts), dtype=torch.int64, device=base.device),
@@ -231,7 +169,7 @@ def _optimize(
     body: BodyModel,
     weights: Weights,
     theta: Tensor,
-    adam: _Adam,
+    adam: Adam,
     encoded: Tensor,
     crops: Crops,
     weight: Tensor,
@@ -314,38 +252,24 @@ def _acceptable(
     )
 
 
-def _choose(accepted: Tensor, tuned: Prediction, own: Prediction) -> Prediction:
-    def pick(a: Tensor, b: Tensor) -> Tensor:
-        return torch.where(accepted.view(-1, *([1] * (a.dim() - 1))), a, b)
-
-    params = type(own.params)(
-        *(
-            pick(getattr(tuned.params, n), getattr(own.params, n))
-            for n in ("global_orient", "body_pose", "betas")
-        )
-    )
-    return Prediction(params, pick(tuned.pred_cam, own.pred_cam))
-
-
-def _plain_forward(regressor: Regressor, encoded: Tensor) -> Tensor:
-    return regressor.forward(encoded)
-
-
 def _join(parts: list[FitResult]) -> FitResult:
+    """The people of several chunks as one batch."""
     if len(parts) == 1:
         return parts[0]
 
-    def cat(name: str) -> Tensor:
-        return torch.cat([getattr(p, name) for p in parts])
+    def cat(tensors: Iterable[Tensor]) -> Tensor:
+        return torch.cat(list(tensors))
 
-    predictions = [p.prediction for p in parts]
-    params = type(predictions[0].params)(
-        *(
-            torch.cat([getattr(p.params, n) for p in predictions])
-            for n in ("global_orient", "body_pose", "betas")
-        )
+    answers = [p.prediction for p in parts]
+    params = SmplParams(
+        cat(a.params.global_orient for a in answers),
+        cat(a.params.body_pose for a in answers),
+        cat(a.params.betas for a in answers),
     )
-    prediction = Prediction(params, torch.cat([p.pred_cam for p in predictions]))
     return FitResult(
-        prediction, cat("loss_px_start"), cat("loss_px"), cat("num_steps"), cat("status")
+        Prediction(params, cat(a.pred_cam for a in answers)),
+        cat(p.loss_px_start for p in parts),
+        cat(p.loss_px for p in parts),
+        cat(p.num_steps for p in parts),
+        cat(p.status for p in parts),
     )

@@ -24,6 +24,10 @@ def _expect(name: str, value: object, shape: tuple[int | None, ...]) -> None:
         raise ValueError(f"{name} must have shape {want}, but got {got}")
 
 
+def _where(mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return a.where(mask.view(-1, *([1] * (a.dim() - 1))), b)
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What is known of a clip before its frames are read.
@@ -175,6 +179,14 @@ class SmplParams:
         """The people at `index` (a boolean mask or integer indices)."""
         return SmplParams(self.global_orient[index], self.body_pose[index], self.betas[index])
 
+    def where(self, mask: Tensor, other: SmplParams) -> SmplParams:
+        """These people where `mask` (N,) is set, `other`'s elsewhere."""
+        return SmplParams(
+            _where(mask, self.global_orient, other.global_orient),
+            _where(mask, self.body_pose, other.body_pose),
+            _where(mask, self.betas, other.betas),
+        )
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -193,6 +205,12 @@ class Prediction:
     def select(self, index: Tensor) -> Prediction:
         """The people at `index` (a boolean mask or integer indices)."""
         return Prediction(self.params.select(index), self.pred_cam[index])
+
+    def where(self, mask: Tensor, other: Prediction) -> Prediction:
+        """These people where `mask` (N,) is set, `other`'s elsewhere."""
+        return Prediction(
+            self.params.where(mask, other.params), _where(mask, self.pred_cam, other.pred_cam)
+        )
 
 
 FITTED, REJECTED, FILLED = 0, 1, 2

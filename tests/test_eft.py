@@ -1,0 +1,222 @@
+"""Laws of exemplar fine-tuning, on the shipped body and the shipped regressor."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from eftvideo import camera, eft, losses
+from eftvideo.bodies import load_body
+from eftvideo.config import EftConfig
+from eftvideo.errors import ConfigError
+from eftvideo.regressors.lifter import Model
+from eftvideo.tuning import Adam, Weights
+from eftvideo.types import FITTED, REJECTED, Crops, SmplParams
+from eftvideo.weights import resolve
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return Model.from_weights(resolve(Model.spec))
+
+
+def people(regressor, body, num, *, bend=0.35, seed=0):
+    """Crops of people whose pose is the regressor's answer to a first guess, bent at the joints.
+
+    Returns the crops and the true parameters.
+    """
+    g = torch.Generator().manual_seed(seed)
+    size = torch.tensor([[1280.0, 720.0]]).expand(num, 2)
+    center = size / 2 + torch.randn(num, 2, generator=g) * 100
+    focal = torch.full((num,), 1400.0)
+    standing = SmplParams(
+        torch.diag(torch.tensor([1.0, -1.0, -1.0])).expand(num, 3, 3),
+        torch.eye(3).expand(num, 23, 3, 3),
+        torch.zeros(num, 10),
+    )
+    from eftvideo.rotations import axis_angle_to_matrix
+
+    arms_down = torch.zeros(num, 23, 3)
+    arms_down[:, 15, 2], arms_down[:, 16, 2] = -1.1, 1.1
+    turn = axis_angle_to_matrix(arms_down + bend * 0.3 * torch.randn(num, 23, 3, generator=g))
+    params = replace(standing, body_pose=turn)
+    depth = torch.full((num, 1), 4.0)
+    transl = torch.cat([(center - size / 2) / 1400.0 * depth, depth], dim=1)
+    _, keypoints = body.joints_and_keypoints(params)
+    px = camera.project(keypoints + transl[:, None], focal, size)
+    low, high = px.amin(1), px.amax(1)
+    side = (high - low).amax(1) * 1.2
+    crop_center = (low + high) / 2
+    xy = (px - crop_center[:, None]) / (side / 2)[:, None, None]
+    crops = Crops(
+        torch.cat([xy, torch.full((num, 17, 1), 0.95)], dim=-1), crop_center, side, focal, size
+    )
+    return crops, params
+
+
+CFG = EftConfig(threshold_px=0.5, stall_steps=50)
+
+
+def test_batch_equals_one_by_one(regressor, body):
+    crops, _ = people(regressor, body, 4)
+    together, _ = eft.fit(regressor, body, crops, [1, 2, 3, 4], 0.0, None, CFG)
+    for i in range(4):
+        alone, _ = eft.fit(regressor, body, crops.select(torch.tensor([i])), [i], 0.0, None, CFG)
+        assert torch.allclose(
+            together.prediction.params.body_pose[i], alone.prediction.params.body_pose[0], atol=1e-4
+        )
+        assert together.num_steps[i] == alone.num_steps[0]
+        assert together.loss_px[i].item() == pytest.approx(alone.loss_px[0].item(), abs=1e-3)
+
+
+def test_chunks_equal_one_batch(regressor, body):
+    crops, _ = people(regressor, body, 5)
+    whole, _ = eft.fit(regressor, body, crops, range(5), 0.0, None, CFG)
+    parts, _ = eft.fit(regressor, body, crops, range(5), 0.0, None, replace(CFG, max_people=2))
+    assert torch.allclose(whole.prediction.pred_cam, parts.prediction.pred_cam, atol=1e-4)
+
+
+def test_loss_falls_for_everybody(regressor, body):
+    crops, _ = people(regressor, body, 6)
+    fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, CFG)
+    assert (fit.status == FITTED).all()
+    assert (fit.loss_px < 0.7 * fit.loss_px_start).all()
+
+
+def test_known_pose_comes_back(regressor, body):
+    crops, params = people(regressor, body, 6, bend=0.2)
+    cfg = replace(CFG, num_steps=60)
+    fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, cfg)
+    true_joints, _ = body.joints_and_keypoints(params)
+    joints, _ = body.joints_and_keypoints(fit.prediction.params)
+    from eftvideo.metrics import pa_mpjpe
+
+    assert fit.loss_px.max() < 3.0
+    assert 1e3 * pa_mpjpe(joints, true_joints).mean() < 60.0
+
+
+def test_base_weights_never_change(regressor, body):
+    before = {k: v.clone() for k, v in regressor.state_dict().items()}
+    crops, _ = people(regressor, body, 2)
+    eft.fit(regressor, body, crops, [1, 2], 0.0, None, CFG)
+    assert all(torch.equal(before[k], v) for k, v in regressor.state_dict().items())
+    assert all(p.grad is None for p in regressor.parameters())
+
+
+def test_same_input_same_result(regressor, body):
+    crops, _ = people(regressor, body, 3)
+    a, _ = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, CFG)
+    b, _ = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, CFG)
+    assert torch.equal(a.prediction.params.body_pose, b.prediction.params.body_pose)
+
+
+def test_warm_start_needs_fewer_steps(regressor, body):
+    crops, _ = people(regressor, body, 3)
+    cfg = replace(CFG, threshold_px=2.0, num_steps=40)
+    cold, state = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, cfg)
+    warm, _ = eft.fit(regressor, body, crops, [1, 2, 3], 1 / 30, state, cfg)
+    assert warm.num_steps.sum() * 3 <= cold.num_steps.sum()
+    assert (warm.loss_px <= cold.loss_px + 1.0).all()
+
+
+def test_warm_start_forgets_after_a_gap(regressor, body):
+    crops, _ = people(regressor, body, 1)
+    first, state = eft.fit(regressor, body, crops, [7], 0.0, None, CFG)
+    late, _ = eft.fit(regressor, body, crops, [7], 5.0, state, CFG)
+    assert torch.equal(first.prediction.pred_cam, late.prediction.pred_cam)
+    _, kept = eft.fit(regressor, body, crops, [8], 0.1, state, CFG)
+    assert set(kept.people) == {7, 8}
+    _, dropped = eft.fit(regressor, body, crops, [8], 5.0, state, CFG)
+    assert set(dropped.people) == {8}
+
+
+def test_carry_pulls_back_to_the_base(regressor, body):
+    crops, _ = people(regressor, body, 1)
+    _, state = eft.fit(regressor, body, crops, [1], 0.0, None, CFG)
+    base = Weights(regressor, CFG.tune).base
+    tuned = (state.people[1].theta - base).norm()
+    theta, _ = eft._start(Weights(regressor, CFG.tune), [state.people[1]], CFG)
+    assert (theta[0] - base).norm() == pytest.approx(CFG.carry * tuned.item(), rel=1e-4)
+
+
+def test_nonsense_is_rejected_and_keeps_the_regressors_answer(regressor, body):
+    crops, _ = people(regressor, body, 2)
+    wild = crops.keypoints.clone()
+    wild[0, :, :2] = torch.randn(17, 2, generator=torch.Generator().manual_seed(1)) * 3
+    crops = replace(crops, keypoints=wild)
+    fit, state = eft.fit(regressor, body, crops, [1, 2], 0.0, None, CFG)
+    own = eft.regress(regressor, body, crops)
+    assert fit.status.tolist() == [REJECTED, FITTED]
+    assert torch.equal(fit.prediction.pred_cam[0], own.prediction.pred_cam[0])
+    assert fit.loss_px[0] == own.loss_px[0]
+    assert set(state.people) == {2}
+
+
+def test_too_few_joints_take_no_step(regressor, body):
+    crops, _ = people(regressor, body, 1)
+    keypoints = crops.keypoints.clone()
+    keypoints[:, 4:, 2] = 0.05
+    fit, _ = eft.fit(regressor, body, replace(crops, keypoints=keypoints), [1], 0.0, None, CFG)
+    assert fit.num_steps.item() == 0
+    assert fit.status.item() == REJECTED
+
+
+def test_nobody_is_a_result(regressor, body):
+    crops, _ = people(regressor, body, 1)
+    none = crops.select(torch.zeros(0, dtype=torch.int64))
+    fit, state = eft.fit(regressor, body, none, [], 0.0, None, CFG)
+    assert len(fit) == 0
+    assert not state.people
+
+
+def test_finished_people_do_not_move(regressor, body):
+    crops, _ = people(regressor, body, 2)
+    keypoints = crops.keypoints.clone()
+    keypoints[0, 4:, 2] = 0.05
+    crops = replace(crops, keypoints=keypoints)
+    fit, _ = eft.fit(regressor, body, crops, [1, 2], 0.0, None, CFG)
+    assert fit.num_steps[0] == 0 < fit.num_steps[1]
+
+
+def test_adam_is_torchs_adam_row_by_row():
+    g = torch.Generator().manual_seed(0)
+    start, gradients = torch.randn(2, 5, generator=g), torch.randn(4, 2, 5, generator=g)
+    leaf = start.clone().requires_grad_()
+    reference = torch.optim.Adam([leaf], lr=0.1)
+    ours = start.clone()
+    adam = Adam(torch.zeros(2, 5), torch.zeros(2, 5), torch.zeros(2, dtype=torch.int64))
+    rows = torch.arange(2)
+    for gradient in gradients:
+        leaf.grad = gradient.clone()
+        reference.step()
+        ours = adam.step(ours, gradient, rows, 0.1)
+    assert torch.allclose(ours, leaf.detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("which", ["all", "norm+bias", "last", "head"])
+def test_stacked_weights_run_each_persons_own_network(regressor, which):
+    weights = Weights(regressor, which)
+    encoded = torch.randn(3, regressor.stem.in_features, generator=torch.Generator().manual_seed(0))
+    theta = weights.base.repeat(3, 1)
+    assert torch.allclose(weights.forward(theta, encoded), regressor.forward(encoded), atol=1e-4)
+    theta[1] += 0.05
+    moved = weights.forward(theta, encoded)
+    plain = regressor.forward(encoded)
+    assert torch.allclose(moved[[0, 2]], plain[[0, 2]], atol=1e-4)
+    assert not torch.allclose(moved[1], plain[1], atol=1e-2)
+
+
+def test_unknown_tune_names_the_choices(regressor):
+    with pytest.raises(ConfigError, match=r"norm\+bias"):
+        regressor.tunable("everything")
+
+
+def test_outliers_stop_pulling():
+    near, far = torch.tensor([1e-4]), torch.tensor([100.0])
+    assert losses.geman_mcclure(near, 0.1).item() == pytest.approx(1e-4, rel=0.02)
+    assert losses.geman_mcclure(far, 0.1).item() == pytest.approx(0.01, rel=0.01)

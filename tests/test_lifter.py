@@ -1,0 +1,139 @@
+"""The default regressor: its geometry, its file, its context."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from eftvideo import camera
+from eftvideo.errors import CheckpointMismatchError, WeightsCorruptError
+from eftvideo.regressors.lifter import PELVIS_REST_M, LifterConfig, Model
+from eftvideo.types import Crops
+
+SMALL = LifterConfig(width=32, hidden=48, num_blocks=1, context_offsets_s=(-0.1, 0.1))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    small = Model(SMALL).eval().requires_grad_(False)
+    torch.nn.init.normal_(small.head.weight, std=0.05)
+    return small
+
+
+def some_crops(num=3, context=2, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    return Crops(
+        torch.cat([torch.rand(num, 17, 2, generator=g) * 2 - 1, torch.full((num, 17, 1), 0.9)], 2),
+        torch.tensor([[640.0, 360.0]]) + torch.randn(num, 2, generator=g) * 100,
+        torch.rand(num, generator=g) * 200 + 100,
+        torch.full((num,), 1200.0),
+        torch.tensor([[1280.0, 720.0]]).expand(num, 2),
+        torch.cat(
+            [
+                torch.rand(num, context, 17, 2, generator=g) * 2 - 1,
+                torch.full((num, context, 17, 1), 0.9),
+            ],
+            3,
+        ),
+    )
+
+
+def test_answer_has_shapes_and_rotations(model):
+    crops = some_crops()
+    answer = model.decode(model(model.encode(crops)), crops)
+    matrices = torch.cat([answer.params.global_orient[:, None], answer.params.body_pose], dim=1)
+    assert torch.allclose(matrices @ matrices.mT, torch.eye(3).expand_as(matrices), atol=1e-5)
+    assert torch.allclose(torch.det(matrices), torch.ones(3, 24), atol=1e-5)
+
+
+def test_untrained_answer_stands_upright_facing_the_camera():
+    crops = replace(some_crops(), center_px=torch.full((3, 2), 0.0) + torch.tensor([640.0, 360.0]))
+    model = Model(SMALL)
+    torch.nn.init.zeros_(model.head.weight)
+    answer = model.decode(model(model.encode(crops)), crops)
+    up = answer.params.global_orient @ torch.tensor([0.0, 1.0, 0.0])
+    assert torch.allclose(up, torch.tensor([0.0, -1.0, 0.0]).expand(3, 3), atol=1e-5)
+
+
+def test_pelvis_lies_on_the_crops_axis_if_the_offsets_are_zero():
+    crops = some_crops()
+    model = Model(SMALL)
+    torch.nn.init.zeros_(model.head.weight)
+    answer = model.decode(model(model.encode(crops)), crops)
+    pelvis = model.pelvis(answer, crops)
+    px = camera.project(pelvis[:, None], crops.focal_length_px, crops.image_size_px)[:, 0]
+    assert torch.allclose(px, crops.center_px, atol=0.05)
+    assert PELVIS_REST_M[0] == 0.0
+
+
+def test_same_rays_same_features_wherever_the_crop_is(model):
+    """Turning the camera about its centre changes only the features that say where the crop is."""
+    g = torch.Generator().manual_seed(3)
+    points = torch.randn(1, 17, 3, generator=g) * 0.5 + torch.tensor([0.0, 0.0, 5.0])
+    size, focal = torch.tensor([[1280.0, 720.0]]), torch.tensor([1000.0])
+
+    def features(turn_rad):
+        from eftvideo.rotations import about_axis
+
+        turned = points @ about_axis(1, torch.tensor(turn_rad)).mT
+        middle = torch.tensor([[[0.0, 0.0, 5.0]]]) @ about_axis(1, torch.tensor(turn_rad)).mT
+        center = camera.project(middle, focal, size)[:, 0]
+        px = camera.project(turned, focal, size)
+        stretch = 1.0 / (middle[0, 0, 2] / middle[0, 0].norm())
+        side = 300.0 * stretch.view(1)
+        xy = (px - center[:, None]) / (side / 2)[:, None, None]
+        crops = Crops(torch.cat([xy, torch.ones(1, 17, 1)], 2), center, side, focal, size)
+        return model.encode(crops)[:, :51]
+
+    assert torch.allclose(features(0.0), features(0.35), atol=2e-2)
+    assert torch.allclose(features(0.0), features(-0.2), atol=2e-2)
+
+
+def test_hidden_keypoints_do_not_matter(model):
+    crops = some_crops()
+    keypoints = crops.keypoints.clone()
+    keypoints[:, 5, 2] = 0.1
+    moved = keypoints.clone()
+    moved[:, 5, :2] += 0.7
+    a, b = (model.encode(replace(crops, keypoints=k)) for k in (keypoints, moved))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, model.encode(crops))
+
+
+def test_no_context_equals_empty_context(model):
+    crops = some_crops()
+    empty = replace(crops, context=torch.zeros(3, 2, 17, 3))
+    assert torch.equal(model.encode(replace(crops, context=None)), model.encode(empty))
+    assert not torch.equal(model.encode(crops), model.encode(empty))
+
+
+def test_weights_file_round_trip(model, tmp_path):
+    path = tmp_path / "lifter.safetensors"
+    save_file(model.state_dict(), path, metadata=model.metadata())
+    again = Model.from_weights(path)
+    crops = some_crops()
+    assert again.cfg == SMALL
+    assert torch.equal(model(model.encode(crops)), again(again.encode(crops)))
+
+
+def test_missing_and_unexpected_keys_are_named(model, tmp_path):
+    tensors = dict(model.state_dict())
+    tensors["head.wrong"] = tensors.pop("head.bias")
+    path = tmp_path / "bad.safetensors"
+    save_file(tensors, path, metadata=model.metadata())
+    with pytest.raises(CheckpointMismatchError, match=r"head\.bias.*head\.wrong"):
+        Model.from_weights(path)
+
+
+def test_other_networks_and_other_files_are_refused(model, tmp_path):
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"x": torch.zeros(1)}, foreign, metadata={"config": json.dumps({})})
+    with pytest.raises(CheckpointMismatchError, match="not a lifter"):
+        Model.from_weights(foreign)
+    text = tmp_path / "text.safetensors"
+    text.write_text("hello")
+    with pytest.raises(WeightsCorruptError):
+        Model.from_weights(text)
