@@ -1,0 +1,166 @@
+"""Synthetic people: the truth is exact, the errors are those asked for."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from eftvideo import camera
+from eftvideo.bodies import load_body
+from eftvideo.errors import ConfigError
+from eftvideo.skeletons import COCO17, SMPL24, mirror_index
+from eftvideo.synthetic import examples, observer, postures, scenes
+from eftvideo.synthetic.motions import Motion, MotionLibrary, is_held_out, mirror
+from eftvideo.types import SmplParams
+from tests.pose_library import write_library
+
+OFFSETS = (-0.2, -0.1, 0.0, 0.1, 0.2)
+CLEAN = observer.NoiseConfig(
+    bias=(0.0,) * 7,
+    jitter=(0.0,) * 7,
+    outlier=(0.0,) * 7,
+    swap=0.0,
+    occluder=0.0,
+    dropped_frame=0.0,
+    box=0.0,
+)
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write_library(tmp_path_factory.mktemp("poses") / "poses.npz")
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_held_out_trials_are_whole_and_apart(path):
+    train = MotionLibrary(path, held_out=False, held_out_percent=30)
+    test = MotionLibrary(path, held_out=True, held_out_percent=30)
+    assert not set(train.clip_names) & set(test.clip_names)
+    assert len(train.clip_names) + len(test.clip_names) == 30
+    assert test.clip_names
+    assert is_held_out("05_20#1", 5) == is_held_out("05_20#3", 5)
+
+
+def test_windows_stay_in_their_clip(path):
+    library = MotionLibrary(path, held_out=False, held_out_percent=0)
+    offsets = torch.tensor([[-1000.0, 0.0, 1000.0]]).expand(8, 3)
+    motion, inside = library.sample(8, offsets, generator())
+    assert inside.tolist() == [[False, True, False]] * 8
+    assert motion.rotations.shape == (8, 3, 24, 3, 3)
+
+
+def test_missing_library_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="nowhere"):
+        MotionLibrary(tmp_path / "nowhere.npz", held_out=False)
+
+
+def test_mirrored_poses_are_mirror_images(body):
+    g = generator()
+    from eftvideo.rotations import axis_angle_to_matrix
+
+    motion = Motion(
+        axis_angle_to_matrix(0.4 * torch.randn(2, 1, 24, 3, generator=g)), torch.zeros(2, 1, 3)
+    )
+    flipped = mirror(motion, torch.tensor([True, False]))
+
+    def joints(m):
+        r = m.rotations[:, 0]
+        return body.joints_and_keypoints(SmplParams(r[:, 0], r[:, 1:], torch.zeros(2, 10)))[0]
+
+    a, b = joints(motion), joints(flipped)
+    reflected = a[0][mirror_index(SMPL24)] * torch.tensor([-1.0, 1.0, 1.0])
+    assert torch.allclose(b[0], reflected, atol=2e-3)
+    assert torch.equal(a[1], b[1])
+
+
+def test_made_up_postures_are_what_they_are_called(body):
+    still = Motion(torch.eye(3).expand(64, 3, 24, 3, 3).clone(), torch.zeros(64, 3, 3))
+    made = postures.make_up(still, torch.ones(64, dtype=torch.bool), generator(), spread_rad=0.0)
+    rotations = made.rotations[:, 1]
+    joints, _ = body.joints_and_keypoints(
+        SmplParams(rotations[:, 0], rotations[:, 1:], torch.zeros(64, 10))
+    )
+    spine = joints[:, SMPL24.index("neck")] - joints[:, 0]
+    up = spine[:, 1] / spine.norm(dim=-1)
+    assert (up < -0.9).any(), "a handstand"
+    assert (up.abs() < 0.35).any(), "somebody lies or crawls"
+    assert (up > 0.95).any(), "somebody kneels or sits upright"
+    untouched = postures.make_up(still, torch.zeros(64, dtype=torch.bool), generator())
+    assert torch.equal(untouched.rotations, still.rotations)
+
+
+def test_clean_observation_is_the_projection(body, path):
+    library = MotionLibrary(path, held_out=False)
+    motion, _ = library.sample(16, torch.zeros(16, 3), generator())
+    scene = scenes.draw_scenes(motion, scenes.SceneConfig(person_size=(0.3, 0.5)), generator())
+    joints, keypoints = examples.posed_points(body, scene)
+    times = torch.tensor([[-0.1, 0.0, 0.1]]).expand(16, 3)
+    seen, truth = examples.observe_scenes(scene, joints, keypoints, times, CLEAN, generator())
+    inside = ((truth > 0) & (truth < scene.image_size_px[:, None, None])).all(-1)
+    assert torch.allclose(seen.keypoints[..., :2][inside], truth[inside], atol=1e-3)
+    again = camera.project(keypoints[:, 1, :17], scene.focal_length_px, scene.image_size_px)
+    assert torch.allclose(truth[:, 1], again, atol=1e-3)
+    assert torch.allclose(joints[:, :, 0], scene.pelvis, atol=1e-5)
+
+
+def test_jitter_has_the_size_asked_for():
+    still = torch.full((4000, 2, 17, 2), 500.0)
+    box = torch.tensor([[300.0, 300.0], [700.0, 700.0]]).expand(4000, 2, 2, 2)
+    noise = replace(CLEAN, jitter=(0.01,) * 7, tail=0.0)
+    size = torch.full((4000, 2), 1000.0)
+    times = torch.tensor([[0.0, 1 / 30]]).expand(4000, 2)
+    hidden = torch.zeros(4000, 2, 17, dtype=torch.bool)
+    seen = observer.observe(still, box, hidden, size, times, noise, generator())
+    error = (seen.keypoints[..., :2] - still) / 408.0
+    assert error.std().item() == pytest.approx(0.01, rel=0.03)
+    step = error[:, 1] - error[:, 0]
+    correlation = 1 - (step.var() / (2 * error.var())).item()
+    assert correlation == pytest.approx(0.8, abs=0.03)
+
+
+def test_swapped_sides_are_the_other_sides_points():
+    points = torch.randn(50, 1, 17, 2, generator=generator()) * 50 + 500
+    noise = replace(CLEAN, swap=1.0)
+    times, size = torch.zeros(50, 1), torch.full((50, 2), 1000.0)
+    hidden = torch.zeros(50, 1, 17, dtype=torch.bool)
+    seen = observer.observe(points, points, hidden, size, times, noise, generator())
+    swapped = points[:, :, mirror_index(COCO17)]
+    is_swapped = torch.isclose(seen.keypoints[..., :2], swapped).all(-1).all(-1)
+    is_plain = torch.isclose(seen.keypoints[..., :2], points).all(-1).all(-1)
+    assert (is_swapped | is_plain).all()
+    assert is_swapped.any()
+
+
+def test_the_body_hides_its_far_side():
+    joints = torch.zeros(1, 24, 3)
+    joints[..., 2] = 4.0
+    joints[0, SMPL24.index("neck"), 1] = -0.5
+    keypoints = torch.zeros(1, 17, 3)
+    keypoints[0, 9] = torch.tensor([0.0, -0.1, 4.4])
+    keypoints[0, 10] = torch.tensor([0.0, -0.1, 3.6])
+    keypoints[0, 11] = torch.tensor([1.0, -0.1, 4.4])
+    hidden = observer.self_hidden(joints, keypoints)
+    assert hidden[0, 9]
+    assert not hidden[0, 10]
+    assert not hidden[0, 11]
+
+
+def test_examples_are_reproducible_and_whole(body, path):
+    library = MotionLibrary(path, held_out=False)
+    args = (library, body, 12, examples.Sampling(OFFSETS), scenes.SceneConfig())
+    noise = observer.NoiseConfig()
+    crops, truth = examples.make_examples(*args, noise, generator(5))
+    again, _ = examples.make_examples(*args, noise, generator(5))
+    assert torch.equal(crops.keypoints, again.keypoints)
+    assert crops.context.shape == (12, 4, 17, 3)
+    assert torch.isfinite(crops.keypoints).all()
+    assert truth.points.shape[1] >= 24 + 17
+    assert set(truth.weight.tolist()) <= {0.0, 1.0}
