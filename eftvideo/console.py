@@ -1,4 +1,7 @@
-"""What a person at a terminal sees of a run: progress, warnings, summary."""
+"""What a person at a terminal sees: progress, warnings, tables, summary.
+
+Progress and warnings go to the error stream, the tables and the closing words to the output.
+"""
 
 from __future__ import annotations
 
@@ -9,40 +12,59 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.logging import RichHandler
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from eftvideo.bodies import load_body
 from eftvideo.config import RunConfig
+from eftvideo.doctor import Check
 from eftvideo.errors import EftVideoError
-from eftvideo.pipeline import run_video
+from eftvideo.pipeline import choose_device, load_regressor, run_video
 from eftvideo.progress import Progress
 from eftvideo.results import Result
+from eftvideo.tracks import TrackRow
 from eftvideo.types import FITTED
+from eftvideo.weights import WeightStatus
 
 PLAIN_INTERVAL_S = 5.0
-"""Time between progress lines where the output is no terminal."""
+"""Time between progress lines where the error stream is no terminal."""
 SHARE_OF_OLD = 0.9
 """Weight of the old value in the running means of the figures shown."""
+_COLOURS = {"error": "red", "warning": "yellow"}
+
+
+class _LogLines(logging.Handler):
+    """The package's log as lines like those of errors; a live display stays below them."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        name = record.levelname.lower()
+        text = f"{name}: {record.getMessage()}"
+        self._console.print(text, style=_COLOURS.get(name, "dim"), markup=False, soft_wrap=True)
 
 
 def set_up_logging(console: Console, *, quiet: bool, verbose: bool) -> None:
     """Show the package's own log on the console: warnings, or more, or errors only."""
-    level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
-    handler = RichHandler(
-        console=console, show_time=verbose, show_path=False, show_level=True, markup=False
-    )
     logger = logging.getLogger("eftvideo")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(level)
+    logger.handlers, logger.propagate = [_LogLines(console)], False
+    logger.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
 
 
 class _Shown(Progress):
-    """Keeps the figures that both displays show."""
+    """Keeps the figures that both displays show, and prints who was found."""
+
+    def __init__(self, console: Console, output: Console, title: str) -> None:
+        super().__init__()
+        self._console, self._output, self._title = console, output, title
 
     def begin(self, stage: str, total: int) -> None:
-        self._name, self._total, self._done = stage, total, 0
+        self._stage, self._total, self._done = stage, total, 0
         self._began = time.perf_counter()
         self._figures: dict[str, float] = {}
 
@@ -54,31 +76,30 @@ class _Shown(Progress):
                 value if name == "people" else SHARE_OF_OLD * old + (1 - SHARE_OF_OLD) * value
             )
 
+    def found(self, tracks: Sequence[TrackRow]) -> None:
+        if tracks:
+            self._output.print(tracks_table(tracks))
+
     def _text(self) -> str:
         rate = self._done / max(1e-6, time.perf_counter() - self._began)
-        people = f"{self._figures.get('people', 0):.0f} people"
-        px = f", {self._figures['px']:.1f} px" if "px" in self._figures else ""
-        return f"{people}{px}, {rate:.1f} frames/s"
+        people = f"{self._figures.get('people', 0):.0f} people, "
+        px = f"{self._figures['px']:.1f} px, " if "px" in self._figures else ""
+        return f"{people}{px}{rate:.1f} frames/s"
 
 
 class LiveProgress(_Shown):
-    """A bar per stage."""
-
-    def __init__(self, console: Console, title: str) -> None:
-        super().__init__()
-        self._bar = Bar(
-            TextColumn("{task.description:>8}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        console.print(title)
+    """A bar per stage; it stays in view when the stage is over."""
 
     def begin(self, stage: str, total: int) -> None:
         super().begin(stage, total)
+        self._bar = Bar(
+            TextColumn("{task.description:>8}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=self._console,
+        )
         self._task = self._bar.add_task(stage, total=total, text="")
         self._bar.start()
 
@@ -88,15 +109,10 @@ class LiveProgress(_Shown):
 
     def end(self) -> None:
         self._bar.stop()
-        self._bar.remove_task(self._task)
 
 
 class PlainProgress(_Shown):
     """A line now and then, for logs and pipes."""
-
-    def __init__(self, console: Console, title: str) -> None:
-        super().__init__()
-        self._console, self._title = console, title
 
     def begin(self, stage: str, total: int) -> None:
         super().begin(stage, total)
@@ -107,17 +123,17 @@ class PlainProgress(_Shown):
         now = time.perf_counter()
         if now - self._last >= PLAIN_INTERVAL_S:
             self._last = now
-            self._line()
+            left = (now - self._began) / max(1, self._done) * (self._total - self._done)
+            self._line(f"{left:.0f} s left")
 
     def end(self) -> None:
-        self._line()
+        self._line(f"{time.perf_counter() - self._began:.1f} s")
 
-    def _line(self) -> None:
-        spent = time.perf_counter() - self._began
-        left = spent / max(1, self._done) * (self._total - self._done)
+    def _line(self, clock: str) -> None:
         self._console.print(
-            f"{self._title}: {self._name} frame {self._done}/{self._total}, {self._text()}, "
-            f"{left:.0f} s left"
+            f"{self._title}: {self._stage} frame {self._done}/{self._total}, "
+            f"{self._text()}, {clock}",
+            markup=False,
         )
 
 
@@ -134,15 +150,22 @@ def run_clips(
 
     Returns:
         How many failed.
+
+    Raises:
+        EftVideoError: with several clips, settings that would make every one of them fail.
     """
+    if len(clips) > 1:
+        _try_settings(cfg)
     failed = 0
-    for clip in clips:
+    for number, clip in enumerate(clips, start=1):
+        title = clip.name if len(clips) == 1 else f"[{number}/{len(clips)}] {clip.name}"
+        if not quiet:
+            errors.print(title, style="bold", markup=False)
         try:
-            result = run_video(clip, out, cfg, _progress(clip, output, quiet=quiet))
+            result = run_video(clip, out, cfg, _progress(errors, output, title, quiet=quiet))
         except EftVideoError as e:
             failed += 1
-            text = str(e).replace("[", r"\[")
-            errors.print(f"[red]error:[/red] {text}")
+            errors.print(f"[red]error:[/red] {escape(str(e))}")
             continue
         if not quiet:
             summarize(clip, result, out, cfg, output)
@@ -151,56 +174,85 @@ def run_clips(
     return failed
 
 
-def _progress(clip: Path, output: Console, *, quiet: bool) -> Progress:
+def _try_settings(cfg: RunConfig) -> None:
+    """A wrong device, network or body is said once, not once per clip."""
+    load_regressor(cfg, choose_device(cfg.device))
+    load_body(cfg.body)
+
+
+def _progress(errors: Console, output: Console, title: str, *, quiet: bool) -> Progress:
     if quiet:
         return Progress()
-    return (LiveProgress if output.is_terminal else PlainProgress)(output, clip.name)
+    return (LiveProgress if errors.is_terminal else PlainProgress)(errors, output, title)
+
+
+def tracks_table(tracks: Sequence[TrackRow]) -> Table:
+    """Who was found, as `--track-id` wants to know it."""
+    table = _table("track", "frames", "from s", "seconds", "mean score")
+    for t in tracks:
+        figures = (t.track_id, t.num_frames, f"{t.start_s:.2f}", f"{t.seconds:.2f}")
+        table.add_row(*map(str, figures), f"{t.mean_score:.2f}")
+    return table
 
 
 def summarize(clip: Path, result: Result, out: Path, cfg: RunConfig, output: Console) -> None:
-    """The closing words: who was seen, how well they fit, how fast it went, where it is."""
+    """The closing words: how well everybody fits, how fast it went, where it is."""
     if not len(result):
-        output.print(f"{clip.name}: nobody was found in it; the result has no rows")
+        output.print(f"{clip.name}: nobody was found in it; the result has no rows", markup=False)
+    elif cfg.method == "regress":
+        output.print(f"{len(result)} person-frames, not fitted (--method regress)")
     else:
-        output.print(_table(result))
-        output.print(_fit_words(result, cfg))
-    frames = _frames_run(result, cfg)
-    speeds = [f"{name} {frames / max(s, 1e-6):.1f}" for name, s in result.timings_s.items()]
-    total = sum(result.timings_s.values())
-    output.print(f"{total:.1f} s; frames/s by stage: {', '.join(speeds)}")
-    output.print(f"wrote {out / (clip.stem + '.npz')}")
+        output.print(_fits_table(result))
+    stages = [f"{name} {seconds:.1f} s" for name, seconds in result.timings_s.items()]
+    output.print(f"{', '.join(stages)}; {sum(result.timings_s.values()):.1f} s in all")
+    output.print(f"wrote {out / (clip.stem + '.npz')}", markup=False)
     if cfg.render.enabled:
-        output.print(f"wrote {out / (clip.stem + '_overlay.mp4')}")
+        output.print(f"wrote {out / (clip.stem + '_overlay.mp4')}", markup=False)
 
 
-def _frames_run(result: Result, cfg: RunConfig) -> int:
-    seconds = result.num_frames / float(result.fps)
-    end = min(cfg.clip.end_s or seconds, seconds)
-    share = max(0.0, end - cfg.clip.start_s) / max(seconds, 1e-9)
-    return max(1, round(result.num_frames * share / cfg.clip.stride))
-
-
-def _table(result: Result) -> Table:
-    table = Table("track", "frames", "seconds", "mean score", "px before", "px after", box=None)
-    for track_id in result.track_ids:
-        t = result.track(track_id)
+def _fits_table(result: Result) -> Table:
+    """Medians for each person, and for all where there are several; px of a 224 px crop."""
+    table = _table("track", "frames", "px before", "px after", "steps", "rejected")
+    people = {str(i): result.track(i) for i in result.track_ids}
+    for name, t in (people | ({"all": result} if len(people) > 1 else {})).items():
         table.add_row(
-            str(track_id),
+            name,
             str(len(t)),
-            f"{t.time_s[0]:.2f} - {t.time_s[-1]:.2f}",
-            f"{t.bbox_score.mean():.2f}",
             f"{np.median(t.loss_px_start):.1f}",
             f"{np.median(t.loss_px):.1f}",
+            f"{t.num_steps.mean():.1f}",
+            str(int((t.status != FITTED).sum())),
         )
     return table
 
 
-def _fit_words(result: Result, cfg: RunConfig) -> str:
-    if cfg.method == "regress":
-        return f"{len(result)} person-frames, not fitted (--method regress)"
-    rejected = int((result.status != FITTED).sum())
-    return (
-        f"{len(result)} person-frames; 2D error (median, px of a 224 px crop) "
-        f"{np.median(result.loss_px_start):.1f} before, {np.median(result.loss_px):.1f} after "
-        f"{result.num_steps.mean():.1f} steps on average; {rejected} fits rejected"
-    )
+def print_checks(checks: Sequence[Check], output: Console) -> None:
+    """The doctor's report: a line for each part, and below it what to do."""
+    marks = {
+        True: "[green]ok[/green]     ",
+        False: "[red]missing[/red]",
+        None: "[yellow]-[/yellow]      ",
+    }
+    for check in checks:
+        output.print(f"{marks[check.ok]} {escape(check.name)}: {escape(check.found)}")
+        if check.remedy:
+            output.print(f"        {escape(check.remedy)}")
+
+
+def print_weights(statuses: Sequence[WeightStatus], output: Console) -> None:
+    """For each weight file: where it is, its licence, where it comes from."""
+    for status in statuses:
+        where = str(status.path) if status.path else "not found"
+        output.print(f"[bold]{status.spec.file}[/bold]: {escape(where)}")
+        output.print(f"    licence {escape(status.spec.licence)}; {escape(status.spec.origin)}")
+        if status.spec.url and not status.path:
+            output.print(f"    optional: get it from {status.spec.url}")
+        elif status.problem:
+            output.print(f"    [red]{escape(status.problem)}[/red]")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table

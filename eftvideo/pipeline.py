@@ -20,7 +20,7 @@ from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.results import Result, save_result
 from eftvideo.shots import CutDetector
-from eftvideo.tracks import clean_tracks
+from eftvideo.tracks import clean_tracks, track_table
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
 from eftvideo.video import VideoReader, open_video
 
@@ -89,7 +89,9 @@ def detect_people(
                 people = detector.track(people, frame.image)
                 frames.append(FrameDetections(frame.index, frame.time_s, people, is_cut))
                 progress.advance(1, people=len(people))
-    return clean_tracks(frames, cfg.detect)
+    frames = clean_tracks(frames, cfg.detect)
+    progress.found(track_table(frames))
+    return frames
 
 
 def _batches(frames: VideoReader, size: int) -> Iterator[list[VideoFrame]]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eftvideo.tracks import TrackRow
 
 
 class Progress:
@@ -21,6 +25,9 @@ class Progress:
 
     def end(self) -> None:
         """The stage is over, well or not."""
+
+    def found(self, tracks: Sequence[TrackRow]) -> None:
+        """These people are in the clip and will be fitted; called once, before that."""
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Progress]:
