@@ -23,6 +23,8 @@ END_S = 0.25
 """Sightings this near to a gap are compared across it."""
 MAX_JUMP = 0.5
 """A person goes on where the motion leads to, give or take this share of the longer side."""
+STOPPING = 0.2
+"""The person may have stopped instead, but that is less likely by this share of the side."""
 MAX_GROWTH = 1.4
 """Longer side of the box after a gap over the one before, or the inverse."""
 MAX_POSE_CHANGE = 0.2
@@ -127,21 +129,23 @@ def misfit(a: Tracklet, b: Tracklet, max_gap_s: float) -> float:
 
 def _misfit_at_turn(first: Tracklet, second: Tracklet) -> float:
     """The least misfit of the last and first few sightings: those at the gap are often cut off."""
-    ends = np.flatnonzero(first.time_s >= first.time_s[-1] - END_S)
-    starts = np.flatnonzero(second.time_s <= second.time_s[0] + END_S)
+    ends = np.flatnonzero(first.time_s >= first.time_s[-1] - END_S).tolist()
+    starts = np.flatnonzero(second.time_s <= second.time_s[0] + END_S).tolist()
     moves = [_velocity(first, last=True), _velocity(second, last=False)]
-    moves = [*moves, (moves[0] + moves[1]) / 2.0, np.zeros(2)]  # gone on, or stood still
+    moves = np.array([v for v in moves if v is not None]).reshape(-1, 2)
     return min(_misfit_of(first, i, second, j, moves) for i in ends for j in starts)
 
 
-def _misfit_of(
-    first: Tracklet, i: int, second: Tracklet, j: int, moves: Sequence[np.ndarray]
-) -> float:
+def _misfit_of(first: Tracklet, i: int, second: Tracklet, j: int, moves: np.ndarray) -> float:
     here, there = first.people.xyxy[i], second.people.xyxy[j]
     sides = sorted([max(_side(here), 1e-6), max(_side(there), 1e-6)])
     gap_s = float(second.time_s[j] - first.time_s[i])
     step = _center(there) - _center(here)
-    jump = min(float(np.linalg.norm(step - v * gap_s)) for v in moves) / sides[1]
+    jump = float(np.linalg.norm(step)) / sides[1] + (STOPPING if len(moves) else 0.0)
+    if len(moves):
+        left = np.linalg.norm(step - moves.mean(axis=0) * gap_s)
+        turned = np.linalg.norm(moves[-1] - moves[0]) * gap_s / 4.0
+        jump = min(jump, float(left + turned) / sides[1])
     growth = float(np.log(sides[1] / sides[0]))
     worst = max(jump / MAX_JUMP, growth / np.log(MAX_GROWTH))
     if worst >= 1.0:
@@ -151,13 +155,13 @@ def _misfit_of(
     return max(worst, pose / MAX_POSE_CHANGE)
 
 
-def _velocity(track: Tracklet, last: bool) -> np.ndarray:
-    """(2,) px/s of the box centre at the tracklet's end or beginning; 0 if too short to tell."""
+def _velocity(track: Tracklet, last: bool) -> np.ndarray | None:
+    """(2,) px/s of the box centre at the tracklet's end or beginning; None if too short to tell."""
     end = track.time_s[-1] if last else track.time_s[0]
     near = np.abs(track.time_s - end) <= VELOCITY_S
     times, boxes = track.time_s[near], track.people.xyxy[near]
     if len(times) < 3:
-        return np.zeros(2)
+        return None
     return (_center(boxes[-1]) - _center(boxes[0])) / (times[-1] - times[0])
 
 
