@@ -2,10 +2,11 @@
 
 A licensed file holds no regressor for them, so they are made from its own `J_regressor` and from
 single vertices (numbers of smplx's `vertex_ids`, which hold for SMPL and SMPL-H alike). Limb
-joints are SMPL's own. SMPL's hip joints are not where COCO annotators put the hips: those marks
-lie further out and higher, near the outer bone that is seen. No published regressor may be shipped,
-so the hip is the SMPL hip joint moved along two directions of the same body, by amounts read off
-the free body, where the keypoint set of its source model marks the COCO hips.
+joints are SMPL's own. SMPL's hip joints are not where COCO annotators put the hips: they lie closer
+together and lower. A learned regressor may not be shipped, so a hip is SMPL's hip joint moved along
+two directions of the same body. The amounts are an approximation: with the published rest joints of
+neutral SMPL (hips 0.137 m apart, thigh 0.377 m, shank 0.40 m) they give the proportions that the
+COCO marks have on the free body, hips 0.49 shanks apart and a thigh of 1.01 shanks.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ _VERTEX: dict[str, int] = {
     "right_small_toe": 6624,
     "right_heel": 6787,
 }
-_HIP_OUT = 0.30
+_HIP_OUT = 0.23
 """Way outwards, as a share of the distance between the two hip joints."""
-_HIP_UP = 0.35
+_HIP_UP = 0.30
 """Way up, as a share of the way from the middle of the hip joints to the pelvis joint."""
 
 
