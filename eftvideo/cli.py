@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import eftvideo
-from eftvideo import options
+from eftvideo import options, plugins
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, EftVideoError
 
@@ -59,6 +59,11 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except EftVideoError as e:
         errors.print(f"[red]error:[/red] {escape(str(e))}")
+        raise typer.Exit(EXIT_USER_ERROR) from e
+    except ImportError as e:
+        if (e.name or "").startswith("eftvideo"):
+            raise
+        errors.print(f"[red]error:[/red] {escape(str(plugins.missing('eftvideo', e)))}")
         raise typer.Exit(EXIT_USER_ERROR) from e
     except KeyboardInterrupt as e:
         errors.print("interrupted: nothing unfinished was kept")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from typing import Any
 
 from eftvideo.errors import ConfigError, MissingDependencyError
@@ -15,6 +16,24 @@ _SINGULAR = {
     "renderers": "renderer",
 }
 KINDS = tuple(_SINGULAR)
+
+_DEBIAN = {
+    "libGL": "libgl1",
+    "libEGL": "libegl1",
+    "libOSMesa": "libosmesa6",
+    "libglib-2.0": "libglib2.0-0",
+    "libgthread-2.0": "libglib2.0-0",
+    "libSM": "libsm6",
+    "libICE": "libice6",
+    "libX11": "libx11-6",
+    "libXext": "libxext6",
+    "libXrender": "libxrender1",
+    "libxcb": "libxcb1",
+    "libgomp": "libgomp1",
+    "libstdc++": "libstdc++6",
+    "libz": "zlib1g",
+}
+"""Shared libraries that pip cannot bring, and the Debian and Ubuntu package of each."""
 
 
 def available(kind: str) -> list[str]:
@@ -44,7 +63,32 @@ def load(kind: str, name: str) -> Any:
     try:
         return importlib.import_module(f"eftvideo.{kind}.{name}").Model
     except ImportError as e:
-        raise MissingDependencyError(
-            f"{_SINGULAR[kind]} {name!r} cannot be loaded: {e}; "
-            "reinstall with: pip install --force-reinstall eftvideo"
-        ) from e
+        raise missing(f"{_SINGULAR[kind]} {name!r}", e) from e
+
+
+def missing(what: str, error: ImportError) -> MissingDependencyError:
+    """The error for something that needs a library which cannot be imported, with the remedy.
+
+    Args:
+        what: the thing that needs it.
+        error: from the import. Where a system library is at fault, its package is named.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        found = re.search(r"\b(lib[\w+.-]*?)\.so[.\d]*", str(cause))
+        if found:
+            return _missing_system_library(what, found)
+        cause = cause.__cause__ or cause.__context__
+    reason = " ".join(str(error).split())
+    return MissingDependencyError(
+        f"{what} cannot be loaded: {reason}; reinstall with: pip install --force-reinstall eftvideo"
+    )
+
+
+def _missing_system_library(what: str, found: re.Match[str]) -> MissingDependencyError:
+    library, package = found.group(0), _DEBIAN.get(found.group(1))
+    remedy = f"apt-get install {package}" if package else f"install the package that has {library}"
+    return MissingDependencyError(
+        f"{what} needs the system library {library}, which is missing; "
+        f"on Debian and Ubuntu: {remedy}"
+    )
