@@ -43,6 +43,8 @@ class MediaProbe:
     last_ticks: int
     """How long the last frame stays."""
     fps: Fraction
+    constant_rate: bool
+    """Every frame is where `fps` puts it, but for the rounding of timestamps."""
     header_duration_s: float | None
     num_hidden: int
     """Frames in the file that an edit list hides; not among `ticks`."""
@@ -152,6 +154,7 @@ def _parse(
         width, height = height, width
     nominal = re.search(r"([\d.]+)(k?) fps", pictures[0])
     aspect = Fraction(tags["sar"]) if tags.get("sar", "0/1") != "0/1" else Fraction(1)
+    fps, constant = frame_rate(ticks, time_base, average / time_base, _number(nominal))
     return MediaProbe(
         path=path,
         container=_find(r"^Input #0, (.+), from ", header),
@@ -162,7 +165,8 @@ def _parse(
         time_base=time_base,
         ticks=ticks,
         last_ticks=last,
-        fps=frame_rate(ticks, time_base, average / time_base, _number(nominal)),
+        fps=fps,
+        constant_rate=constant,
         header_duration_s=_seconds(_find(r"Duration: ([\d:.]+)", header)),
         num_hidden=num_hidden,
         num_video_streams=len(pictures),
@@ -205,8 +209,8 @@ def _timestamps(rows: list[list[str]]) -> tuple[np.ndarray, int, Fraction, int]:
 
 def frame_rate(
     ticks: np.ndarray, time_base: Fraction, average: Fraction, nominal: float | None = None
-) -> Fraction:
-    """Frames per second as an exact fraction.
+) -> tuple[Fraction, bool]:
+    """Frames per second as an exact fraction, and whether the rate is constant.
 
     A constant rate comes out exactly (30000/1001, 25, ...) even if the container rounds its
     timestamps, as Matroska does to milliseconds; a variable one is `average`.
@@ -217,9 +221,9 @@ def frame_rate(
     """
     steps = np.diff(ticks)
     if len(steps) == 0:
-        return Fraction(nominal).limit_denominator(1001) if nominal else average
+        return (Fraction(nominal).limit_denominator(1001) if nominal else average), True
     if (steps == steps[0]).all() and steps[0] > 0:
-        return 1 / (int(steps[0]) * time_base)
+        return 1 / (int(steps[0]) * time_base), True
     likely = [g for g in (nominal, float(average)) if g]
     guesses = [Fraction(round(g)) for g in likely]
     guesses += [Fraction(round(g * 1.001) * 1000, 1001) for g in likely]
@@ -228,5 +232,5 @@ def frame_rate(
         if rate > 0:
             ideal = np.arange(len(ticks)) * float(1 / (rate * time_base)) + ticks[0]
             if np.abs(ticks - ideal).max() <= 1.0:
-                return rate
-    return average
+                return rate, True
+    return average, False

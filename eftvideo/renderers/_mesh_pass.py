@@ -9,14 +9,15 @@ of multisampling.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from OpenGL import GL as gl  # noqa: N811
+from OpenGL import GL
 
 if TYPE_CHECKING:
     from eftvideo.renderers._palette import Colour
 
+gl: Any = GL  # PyOpenGL's names are made at run time; type checkers see little of them
 _ROUND_PX = 128
 """Framebuffers grow in these steps, so that a moving box seldom makes a new one."""
 _FLOATS_PER_VERTEX = 6

@@ -85,7 +85,7 @@ def figure_strokes(keypoints2d: np.ndarray, colour: tuple[float, float, float]) 
             thin = 0.6 if a in COCO17_FACE else 1.0
             bones.append(Stroke(_xy(points[a]), _xy(points[b]), width * thin, side))
     dots = [
-        Stroke(_xy(points[k]), _xy(points[k]), width * (1.1 if k in COCO17_FACE else 1.7), colour)
+        Stroke(_xy(points[k]), _xy(points[k]), width * (1.2 if k in COCO17_FACE else 1.9), colour)
         for k in np.flatnonzero(seen)
     ]
     return bones + dots
