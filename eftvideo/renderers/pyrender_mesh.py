@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eftvideo.renderers import DrawnPerson
-from eftvideo.renderers._gl import context
+from eftvideo.renderers._gl import context, probe_gl
 from eftvideo.renderers._normals import VertexNormals
 from eftvideo.renderers._paint import blend
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+__all__ = ["Model", "probe_gl"]
 
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole px; x1 and y1 are outside."""
