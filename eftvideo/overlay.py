@@ -15,7 +15,7 @@ from eftvideo.config import RunConfig
 from eftvideo.encode import VideoWriter
 from eftvideo.errors import MissingDependencyError
 from eftvideo.progress import Progress
-from eftvideo.renderers import DrawnPerson, Renderer, colour_of
+from eftvideo.renderers import DrawnPerson, Renderer, track_colour
 from eftvideo.results import Result
 from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
@@ -50,10 +50,8 @@ def draw_overlay(
         for frame in clip:
             image = frame.image
             drawn = people.of_frame(frame.index)
-            if drawn:
-                image = image.copy()
-                for layer in layers:
-                    image = layer.draw(image, drawn)
+            for layer in layers if drawn else []:
+                image = layer.draw(image, drawn)
             writer.write(image, frame.time_s)
             progress.advance(1, people=len(drawn))
 
@@ -95,7 +93,7 @@ class DrawnPeople:
         return DrawnPerson(
             vertices_cam=self._vertices(row),
             keypoints2d=r.keypoints2d[row],
-            colour=colour_of(track_id),
+            colour=track_colour(track_id),
             track_id=track_id,
             focal_length_px=float(r.focal_length_px[row]),
         )

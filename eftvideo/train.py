@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -60,7 +60,7 @@ class TrainConfig:
 
 def sampling_of(cfg: LifterConfig) -> Sampling:
     """Windows with the context that a lifter looks at."""
-    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))))
+    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))), repeats=2)
 
 
 class Examples(IterableDataset):
@@ -151,7 +151,7 @@ def held_out_set(cfg: TrainConfig, body: BodyModel, num: int = 4096) -> tuple[Cr
     """The same windows of held-out trials every time, as the library has them."""
     library = MotionLibrary(cfg.poses, held_out=True)
     g = torch.Generator().manual_seed(12345)
-    sampling = sampling_of(cfg.lifter)
+    sampling = replace(sampling_of(cfg.lifter), repeats=1)
     return make_examples(library, body, num, sampling, cfg.scene, cfg.noise, g, vary=False)
 
 

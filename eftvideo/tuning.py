@@ -47,6 +47,9 @@ class Weights:
             name: part.unflatten(1, shape)
             for name, part, shape in zip(self.names, parts, self._shapes, strict=True)
         }
+        each = getattr(self._module, "forward_each", None)
+        if each is not None:
+            return each(stacked, encoded)
 
         def one(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
             return functional_call(self._module, parameters, (row[None],)).squeeze(0)

@@ -198,7 +198,7 @@ def test_adam_is_torchs_adam_row_by_row():
     assert torch.allclose(ours, leaf.detach(), atol=1e-5)
 
 
-@pytest.mark.parametrize("which", ["all", "norm+bias", "last", "head"])
+@pytest.mark.parametrize("which", ["all", "norm+bias", "late", "last", "head"])
 def test_stacked_weights_run_each_persons_own_network(regressor, which):
     weights = Weights(regressor, which)
     encoded = torch.randn(3, regressor.stem.in_features, generator=torch.Generator().manual_seed(0))
@@ -209,6 +209,18 @@ def test_stacked_weights_run_each_persons_own_network(regressor, which):
     plain = regressor.forward(encoded)
     assert torch.allclose(moved[[0, 2]], plain[[0, 2]], atol=1e-4)
     assert not torch.allclose(moved[1], plain[1], atol=1e-2)
+
+
+def test_general_way_equals_the_lifters_own(regressor, monkeypatch):
+    """vmap over functional_call, which every other network uses, gives the same numbers."""
+    weights = Weights(regressor, "all")
+    g = torch.Generator().manual_seed(0)
+    encoded = torch.randn(3, regressor.stem.in_features, generator=g)
+    theta = weights.base.repeat(3, 1)
+    theta += 0.01 * torch.randn(theta.shape, generator=g)
+    quick = weights.forward(theta, encoded)
+    monkeypatch.setattr(type(regressor), "forward_each", None)
+    assert torch.allclose(weights.forward(theta, encoded), quick, atol=1e-4)
 
 
 def test_unknown_tune_names_the_choices(regressor):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -109,6 +109,23 @@ class Model(nn.Module):
         """(N, D) features to (N, 157) raw numbers: 24 x 6D rotations, betas, camera."""
         return self.head(self.norm(self.blocks(self.stem(encoded))))
 
+    def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
+        """`forward` where each row has some parameters of its own.
+
+        The same as `functional_call` under `vmap`, and about twice as fast on a CPU: weights that
+        are shared are multiplied once for all rows.
+
+        Args:
+            own: parameter names to (N, *shape). encoded: (N, D).
+        """
+        x = _linear_each(self.stem, "stem", own, encoded)
+        for i, block in enumerate(cast("list[Block]", self.blocks)):
+            name = f"blocks.{i}"
+            y = _norm_each(block.norm, f"{name}.norm", own, x)
+            y = F.gelu(_linear_each(block.up, f"{name}.up", own, y))
+            x = x + _linear_each(block.down, f"{name}.down", own, y)
+        return _linear_each(self.head, "head", own, _norm_each(self.norm, "norm", own, x))
+
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
         """Raw numbers to SMPL in the camera frame."""
         six_d, betas, cam = raw.split([24 * 6, 10, 3], dim=1)
@@ -158,12 +175,20 @@ class Model(nn.Module):
         return plane * per_metre[:, None, None, None]
 
     def tunable(self, which: str) -> list[str]:
-        """Parameter names: "all", "norm+bias", "last" (last block and head) or "head"."""
+        """Parameter names: "all"; "norm+bias"; "late" (norm+bias of the second half of
+        the blocks); "last" (last block and head); "head"."""
         names = [n for n, _ in self.named_parameters()]
+        half = self.cfg.num_blocks // 2
         last = f"blocks.{self.cfg.num_blocks - 1}."
         choices = {
             "all": names,
             "norm+bias": [n for n in names if n.endswith(".bias") or "norm" in n],
+            "late": [
+                n
+                for n in names
+                if not n.startswith(("stem", *(f"blocks.{i}." for i in range(half))))
+                and (n.endswith(".bias") or "norm" in n)
+            ],
             "last": [n for n in names if n.startswith((last, "norm", "head"))],
             "head": [n for n in names if n.startswith("head")],
         }
@@ -198,3 +223,16 @@ class Model(nn.Module):
             detail = " ".join(str(e).split())
             raise CheckpointMismatchError(f"{path} does not fit the lifter: {detail}") from e
         return model.eval().requires_grad_(False)
+
+
+def _linear_each(layer: nn.Linear, name: str, own: dict[str, Tensor], x: Tensor) -> Tensor:
+    weight, bias = own.get(f"{name}.weight"), own.get(f"{name}.bias", layer.bias)
+    if weight is None:
+        return F.linear(x, layer.weight) + bias
+    return (weight @ x[..., None]).squeeze(-1) + bias
+
+
+def _norm_each(layer: nn.LayerNorm, name: str, own: dict[str, Tensor], x: Tensor) -> Tensor:
+    plain = F.layer_norm(x, layer.normalized_shape, eps=layer.eps)
+    weight = own.get(f"{name}.weight", layer.weight)
+    return plain * weight + own.get(f"{name}.bias", layer.bias)

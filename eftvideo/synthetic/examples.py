@@ -49,6 +49,8 @@ class Sampling:
     speed: tuple[float, float] = (0.75, 1.35)
     pan: float = 0.4
     """Share of windows in which the camera pans; its speed is about 0.5 box sides a second."""
+    repeats: int = 1
+    """How often each window is observed, with other errors each time; saves posing bodies."""
     single: float = 0.1
     """Share of windows of which only the centre frame is known (photographs, very short tracks)."""
 
@@ -118,9 +120,15 @@ def make_examples(
     offsets = torch.tensor(sampling.offsets_s)
     low, high = sampling.speed if vary else (1.0, 1.0)
     speed = low + (high - low) * torch.rand(num, 1, generator=g)
-    motion, inside = library.sample(num, offsets * speed * library.fps, g)
+    speed = speed[: num // sampling.repeats]
+    motion, inside = library.sample(len(speed), offsets * speed * library.fps, g)
     scenes = draw_scenes(motion, scene_cfg, g, vary=vary)
     joints, keypoints = posed_points(body, scenes)
+    if sampling.repeats > 1:
+        scenes, joints, keypoints, inside = _repeat(
+            sampling.repeats, scenes, joints, keypoints, inside
+        )
+    num = len(inside)
     time_s = offsets.expand(num, -1)
     seen, _ = observe_scenes(
         scenes, joints, keypoints, time_s, noise, g, _pan(scenes, joints, time_s, sampling, g)
@@ -130,6 +138,19 @@ def make_examples(
     return _crops(scenes, seen, found, sampling.center), _truth(
         scenes, seen, joints, keypoints, sampling.center
     )
+
+
+def _repeat(
+    times: int, scenes: Scenes, joints: Tensor, keypoints: Tensor, inside: Tensor
+) -> tuple[Scenes, Tensor, Tensor, Tensor]:
+    """Every window several times, one after the other."""
+    again = Scenes(
+        *(getattr(scenes, f.name).repeat_interleave(times, dim=0) for f in fields(scenes))
+    )
+    joints, keypoints, inside = (
+        v.repeat_interleave(times, dim=0) for v in (joints, keypoints, inside)
+    )
+    return again, joints, keypoints, inside
 
 
 def _pan(
