@@ -132,11 +132,14 @@ def _platform(backend: str) -> Any:
     if backend == "egl":
         return _egl_platform()
     if backend == "osmesa":
-        from pyrender.platforms.osmesa import OSMesaPlatform as Platform
+        from eftvideo.renderers._osmesa import OsMesaPlatform
+
+        platform: Any = OsMesaPlatform()
     else:
-        from pyrender.platforms.pyglet_platform import PygletPlatform as Platform
-    platform = Platform(64, 64)  # never drawn to: drawing goes to framebuffer objects
-    platform.init_context()
+        from pyrender.platforms.pyglet_platform import PygletPlatform
+
+        platform = PygletPlatform(64, 64)  # never drawn to: there are framebuffer objects
+        platform.init_context()
     platform.make_current()
     return platform
 
