@@ -27,6 +27,11 @@ class BodyModel(Protocol):
     joint_names: tuple[str, ...]
     keypoint_names: tuple[str, ...]
 
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are."""
+        ...
+
     def vertices(self, params: SmplParams, transl: Tensor) -> Tensor:
         """(N, V, 3) metres."""
         ...

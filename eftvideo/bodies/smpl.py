@@ -84,6 +84,11 @@ class Model(nn.Module):
         """
         return cls(read_body(path))
 
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are."""
+        return next(self.buffers()).device
+
     def vertices(self, params: SmplParams, transl: Tensor) -> Tensor:
         """Skin the whole mesh.
 
