@@ -14,6 +14,7 @@ from eftvideo.bodies import load_body
 from eftvideo.bodies._read import read_body
 from eftvideo.bodies.smpl import Model
 from eftvideo.errors import UnsafeFileError, WeightsCorruptError, WeightsNotFoundError
+from eftvideo.regressors.lifter import PELVIS_REST_M
 from eftvideo.skeletons import COCO17, SMPL24
 from eftvideo.types import SmplParams
 from eftvideo.weights import ENV_FOLDER, sha256_of
@@ -45,8 +46,13 @@ def random_params(num, seed=0, spread=0.7):
     return vectors, SmplParams(rotations[:, 0], rotations[:, 1:], betas)
 
 
+@pytest.fixture(scope="module")
+def shipped():
+    return load_body()
+
+
 @pytest.mark.parametrize("which", ["coco17", "all"])
-@pytest.mark.parametrize("name", ["small", "licensed"])
+@pytest.mark.parametrize("name", ["small", "licensed", "shipped"])
 def test_reduced_model_is_exact(request, name, which):
     body = request.getfixturevalue(name)
     _, params = random_params(6)
@@ -128,6 +134,14 @@ def test_a_body_has_nothing_to_train(small):
     assert small.joint_names == SMPL24 and small.keypoint_names[:17] == COCO17
     assert small.faces.dtype == np.int32 and small.num_vertices == 600
     assert small.licence == "CC0-1.0" and small.sha256 == sha256_of(small.path)
+
+
+def test_shipped_body_is_the_free_one(shipped):
+    assert shipped.name == "neutral_body" and "CC0" in shipped.licence
+    assert {"left_heel", "right_big_toe", "head_top"} <= set(shipped.keypoint_names)
+    betas = 3.0 * torch.randn(8, 10, generator=torch.Generator().manual_seed(6))
+    pelvis = torch.tensor(PELVIS_REST_M).expand(8, 3)
+    torch.testing.assert_close(shipped.rest_pelvis(betas), pelvis, atol=1e-5, rtol=0)
 
 
 def test_licensed_keypoints(licensed):
