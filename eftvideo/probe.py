@@ -131,7 +131,9 @@ def _check_file(path: Path) -> None:
 
 
 def _not_a_video(path: Path, stderr: str) -> str:
-    if "moov atom not found" in stderr:
+    with path.open("rb") as f:
+        boxes = f.read(8)[4:] in (b"ftyp", b"mdat", b"moov", b"free", b"skip", b"wide")
+    if boxes and "moov atom not found" in stderr:
         return f"{path} is cut off (its index, the moov atom, is missing): copy it again in full"
     return f"{path} is not a video that ffmpeg can read: give an mp4, mov, mkv, webm or avi file"
 
@@ -224,9 +226,9 @@ def frame_rate(
         return (Fraction(nominal).limit_denominator(1001) if nominal else average), True
     if (steps == steps[0]).all() and steps[0] > 0:
         return 1 / (int(steps[0]) * time_base), True
-    likely = [g for g in (nominal, float(average)) if g]
-    guesses = [Fraction(round(g)) for g in likely]
-    guesses += [Fraction(round(g * 1.001) * 1000, 1001) for g in likely]
+    likely = nominal or float(average)
+    guesses = [Fraction(round(likely)), Fraction(round(likely * 1.001) * 1000, 1001)]
+    guesses.sort(key=lambda g: abs(float(g) - likely))
     guesses.append(average.limit_denominator(1001))
     for rate in guesses:
         if rate > 0:
