@@ -121,6 +121,13 @@ def test_people_do_not_mix(small):
             torch.testing.assert_close(both[i : i + 1], one, atol=1e-6, rtol=0)
 
 
+def test_nobody(small):
+    nobody = random_params(4)[1].select(torch.zeros(4, dtype=torch.bool))
+    joints, keypoints = small.joints_and_keypoints(nobody)
+    assert joints.shape == (0, 24, 3) and keypoints.shape == (0, 17, 3)
+    assert small.vertices(nobody, torch.zeros(0, 3)).shape == (0, 600, 3)
+
+
 def test_rest_pelvis_is_the_fixed_point_of_the_global_rotation(small):
     _, params = random_params(4, seed=5)
     joints, _ = small.joints_and_keypoints(params)

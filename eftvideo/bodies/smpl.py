@@ -99,6 +99,8 @@ class Model(nn.Module):
         Returns:
             (N, V, 3) metres in the frame that `global_orient` turns into.
         """
+        if len(params) == 0:  # smplx cannot reshape an empty batch
+            return transl.new_zeros(0, self.num_vertices, 3)
         output = self.layer(
             betas=params.betas,
             body_pose=params.body_pose,
