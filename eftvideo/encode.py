@@ -190,7 +190,9 @@ class VideoWriter:
     def _sound_options(self) -> list[str]:
         if not self._media or not self._media.audio_codecs:
             return []
-        options = ["-map", "1:a", "-copypriorss", "0"]
+        options = ["-map", "1:a"]
+        if self._clip.start_s > 0:
+            options += ["-copypriorss", "0"]  # no sound from before the cut
         for i, codec in enumerate(self._media.audio_codecs):
             if codec in _COPIED_AUDIO:
                 options += [f"-c:a:{i}", "copy"]

@@ -229,7 +229,7 @@ def frame_rate(
     likely = nominal or float(average)
     guesses = [Fraction(round(likely)), Fraction(round(likely * 1.001) * 1000, 1001)]
     guesses.sort(key=lambda g: abs(float(g) - likely))
-    guesses.append(average.limit_denominator(1001))
+    guesses += [Fraction(likely).limit_denominator(1001), average.limit_denominator(1001)]
     for rate in guesses:
         if rate > 0:
             ideal = np.arange(len(ticks)) * float(1 / (rate * time_base)) + ticks[0]

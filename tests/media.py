@@ -35,8 +35,10 @@ def numbered_frame(number: int, width: int = WIDTH, height: int = HEIGHT) -> np.
 def read_number(image: np.ndarray) -> int:
     """The number that `numbered_frame` drew."""
     height, width = image.shape[:2]
+    edge = width // BITS // 4
+    ends = [b * width // BITS for b in range(BITS + 1)]
     bars = [
-        image[height // 8 : height * 3 // 8, b * width // BITS + 4 : (b + 1) * width // BITS - 4]
+        image[height // 8 : height * 3 // 8, ends[b] + edge : ends[b + 1] - edge]
         for b in range(BITS)
     ]
     return sum(int(bar.mean() > 128) << b for b, bar in enumerate(bars))
