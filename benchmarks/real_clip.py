@@ -72,7 +72,8 @@ def main() -> None:
     args = parser.parse_args()
     cfg = RunConfig(clip=ClipConfig(end_s=args.end), device=args.device)
     device = choose_device(cfg.device)
-    body, regressor = load_body(None, device), load_regressor(cfg, device)
+    body = load_body(None, device)
+    regressor = load_regressor(cfg, device, body)
     with open_video(args.clip, cfg.clip) as clip:
         frames = detect_people(clip, cfg, device, Progress())
         view = full_frame_camera(clip.info, cfg)

@@ -19,6 +19,7 @@ from eftvideo.fitting import Camera, fit_people
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.results import Result, save_result
+from eftvideo.retarget import Retargeted
 from eftvideo.shots import CutDetector
 from eftvideo.tracks import clean_tracks, track_table
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
@@ -54,7 +55,8 @@ def run_video(
     with open_video(path, cfg.clip) as clip:
         npz, video = _targets(path, out_dir)
         device = choose_device(cfg.device)
-        body, regressor = load_body(cfg.body, device), load_regressor(cfg, device)
+        body = load_body(cfg.body, device)
+        regressor = load_regressor(cfg, device, body)
         frames = detect_people(clip, cfg, device, progress)
         view = full_frame_camera(clip.info, cfg)
         with progress.stage("fit", len(frames)):
@@ -127,15 +129,20 @@ def choose_device(name: str) -> str:
     return name
 
 
-def load_regressor(cfg: RunConfig, device: str) -> Regressor:
+def load_regressor(cfg: RunConfig, device: str, body: BodyModel) -> Regressor:
     """The regressor that the configuration names, with its weights, ready on the device.
+
+    Where the body is not the free one, on which regressors are trained, its betas are translated.
 
     Raises:
         ConfigError: unknown name. WeightsNotFoundError, CheckpointMismatchError: its weights.
     """
     model = plugins.load("regressors", cfg.regressor)
     path = weights.resolve(model.spec, cfg.regressor_weights)
-    return model.from_weights(path).to(device)
+    regressor = model.from_weights(path).to(device)
+    if cfg.body is None:
+        return regressor
+    return Retargeted(regressor, load_body(None, device), body, device).to(device)
 
 
 def full_frame_camera(info: VideoInfo, cfg: RunConfig) -> Camera:

@@ -218,7 +218,7 @@ class Model(nn.Module):
         stored["context_offsets_s"] = tuple(stored["context_offsets_s"])
         model = cls(LifterConfig(**stored))
         try:
-            model.load_state_dict(tensors)
+            model.load_state_dict({k: v.float() for k, v in tensors.items()})
         except RuntimeError as e:
             detail = " ".join(str(e).split())
             raise CheckpointMismatchError(f"{path} does not fit the lifter: {detail}") from e
