@@ -176,8 +176,8 @@ def run_clips(
 
 def _try_settings(cfg: RunConfig) -> None:
     """A wrong device, network or body is said once, not once per clip."""
-    load_regressor(cfg, choose_device(cfg.device))
-    load_body(cfg.body)
+    device = choose_device(cfg.device)
+    load_regressor(cfg, device, load_body(cfg.body, device))
 
 
 def _progress(errors: Console, output: Console, title: str, *, quiet: bool) -> Progress:

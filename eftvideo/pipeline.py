@@ -57,8 +57,8 @@ def run_video(
         device = choose_device(cfg.device)
         body = load_body(cfg.body, device)
         regressor = load_regressor(cfg, device, body)
-        frames = detect_people(clip, cfg, device, progress)
         view = full_frame_camera(clip.info, cfg)
+        frames = detect_people(clip, cfg, device, progress)
         with progress.stage("fit", len(frames)):
             rows = fit_people(frames, regressor, body, view, cfg, device, progress)
         result = Result(**rows, **_header(clip, body, cfg, regressor), timings_s=progress.seconds)
