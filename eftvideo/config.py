@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -145,5 +146,5 @@ class RunConfig:
     """auto (CUDA if there is one), cpu, cuda, cuda:1."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested plain values, for JSON."""
-        return asdict(self)
+        """Nested plain values, as they come back from JSON."""
+        return json.loads(json.dumps(asdict(self)))

@@ -64,6 +64,8 @@ class _Shown(Progress):
         self._console, self._output, self._title = console, output, title
 
     def begin(self, stage: str, total: int) -> None:
+        if not self.seconds:  # the first stage: the clip can be read
+            self._console.print(self._title, style="bold", markup=False)
         self._stage, self._total, self._done = stage, total, 0
         self._began = time.perf_counter()
         self._figures: dict[str, float] = {}
@@ -159,8 +161,6 @@ def run_clips(
     failed = 0
     for number, clip in enumerate(clips, start=1):
         title = clip.name if len(clips) == 1 else f"[{number}/{len(clips)}] {clip.name}"
-        if not quiet:
-            errors.print(title, style="bold", markup=False)
         try:
             result = run_video(clip, out, cfg, _progress(errors, output, title, quiet=quiet))
         except EftVideoError as e:

@@ -1,0 +1,43 @@
+"""Clips and one finished run that several test files look at; each is made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from media import ffmpeg
+
+from eftvideo.config import RunConfig
+from eftvideo.pipeline import run_video
+from eftvideo.results import Result
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "sports2d_demo_short.mp4"
+NUM_TINY = 8
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with the default settings, for all to look at and none to change."""
+
+    clip: Path
+    folder: Path
+    result: Result
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first frames of the example clip, both people in them, half as large, with its sound."""
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    scale = ("-vf", "scale=884:496", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "18")
+    cut = ("-frames:v", str(NUM_TINY), "-shortest")
+    ffmpeg("-i", str(EXAMPLE), *scale, *cut, str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished(tiny_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """`eftvideo run` on the tiny clip, with the weights that are shipped."""
+    folder = tmp_path_factory.mktemp("run")
+    return FinishedRun(tiny_clip, folder, run_video(tiny_clip, folder, RunConfig()))
