@@ -114,7 +114,7 @@ def test_clean_observation_is_the_projection(body, path):
 def test_jitter_has_the_size_asked_for():
     still = torch.full((4000, 2, 17, 2), 500.0)
     box = torch.tensor([[300.0, 300.0], [700.0, 700.0]]).expand(4000, 2, 2, 2)
-    noise = replace(CLEAN, jitter=(0.01,) * 7, tail=0.0)
+    noise = replace(CLEAN, jitter=(0.01,) * 7, tail=0.0, window_tail=0.0)
     size = torch.full((4000, 2), 1000.0)
     times = torch.tensor([[0.0, 1 / 30]]).expand(4000, 2)
     hidden = torch.zeros(4000, 2, 17, dtype=torch.bool)

@@ -24,14 +24,16 @@ _KIND_OF = torch.tensor(
 class NoiseConfig:
     """Detector errors; lengths as shares of the box's longer side, in the order of _KINDS."""
 
-    bias: tuple[float, ...] = (0.008, 0.014, 0.014, 0.015, 0.020, 0.016, 0.014)
+    bias: tuple[float, ...] = (0.006, 0.010, 0.010, 0.011, 0.016, 0.011, 0.010)
     """Constant over a window: what a person's clothes and the labels' habits do."""
-    jitter: tuple[float, ...] = (0.004, 0.007, 0.009, 0.012, 0.008, 0.008, 0.009)
+    jitter: tuple[float, ...] = (0.003, 0.006, 0.007, 0.010, 0.007, 0.007, 0.008)
     """Changes over time, correlated over `jitter_time_s`."""
     jitter_time_s: float = 0.15
     """AR(1) coefficient of about 0.8 between frames at 30 fps."""
     tail: float = 0.6
     """Spread of the logarithm of each joint's own noise level: gives the wide tail."""
+    window_tail: float = 0.35
+    """The same for whole windows: some people are seen well, some badly."""
     outlier: tuple[float, ...] = (0.003, 0.012, 0.03, 0.05, 0.006, 0.02, 0.03)
     """Share of visible joints that are grossly wrong in a frame, with full confidence."""
     outlier_size: float = 0.08
@@ -164,7 +166,10 @@ def observe(
         ..., None
     ]
     hidden = hidden | behind
-    level = torch.exp(cfg.tail * torch.randn(n, 1, 17, 1, generator=g))
+    level = torch.exp(
+        cfg.tail * torch.randn(n, 1, 17, 1, generator=g)
+        + cfg.window_tail * torch.randn(n, 1, 1, 1, generator=g)
+    )
     level = level * torch.where(hidden, cfg.hidden_factor, 1.0)[..., None]
     shape = (n, t, 17, 2)
     error = cfg.of_kind("bias")[:, None] * torch.randn(n, 1, 17, 2, generator=g) + cfg.of_kind(
