@@ -104,6 +104,11 @@ def probe(path: Path) -> MediaProbe:
         encoding="utf-8",
         errors="replace",
     )
+    if done.returncode < 0:
+        raise VideoOpenError(
+            f"{path} makes ffmpeg crash (signal {-done.returncode}): "
+            "update it with pip install -U imageio-ffmpeg"
+        )
     header = done.stderr.partition("Stream mapping:")[0].partition("Output #0")[0]
     if "Input #0" not in header:
         raise VideoOpenError(_not_a_video(path, done.stderr))

@@ -54,7 +54,7 @@ def test_variable_rate_keeps_each_frames_time(tmp_path):
     plain = make_clip(tmp_path / "plain.mp4", 10, rate="10")
     source = tmp_path / "vfr.mp4"
     slower = "setpts='if(lt(N,5),N,5+(N-5)*2.7)*0.1/TB'"
-    options = ("-vf", slower, "-fps_mode", "passthrough", "-enc_time_base", "1:90000")
+    options = ("-vf", slower, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-bf", "0")
     ffmpeg("-i", str(plain), *options, str(source))
     old, new = probe(source), rewrite(source, tmp_path / "out.mp4")
     assert not old.constant_rate
@@ -240,7 +240,7 @@ def test_a_failure_of_ffmpeg_is_told_in_its_words(tmp_path):
     out = tmp_path / "out.mp4"
     writer = VideoWriter(out, info(out))
     writer.write(numbered_frame(0, 64, 48), 0.0)
-    writer._process.terminate()
+    writer._process.kill()
     with pytest.raises(VideoWriteError, match=r"out\.mp4 cannot be written") as caught:
         for i in range(1, 200):
             writer.write(numbered_frame(i, 64, 48), i / 25)

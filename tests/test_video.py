@@ -109,7 +109,7 @@ def test_variable_rate_keeps_each_frames_own_time(tmp_path):
     plain = make_clip(tmp_path / "plain.mp4", 10, rate="10")
     clip = tmp_path / "vfr.mp4"
     slower = "setpts='if(lt(N,5),N,5+(N-5)*3)*0.1/TB'"
-    options = ("-vf", slower, "-fps_mode", "passthrough", "-enc_time_base", "1:90000")
+    options = ("-vf", slower, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-bf", "0")
     ffmpeg("-i", str(plain), *options, str(clip))
     wanted = [0.1 * (i if i < 5 else 5 + (i - 5) * 3) for i in range(10)]
     with open_video(clip) as reader:
