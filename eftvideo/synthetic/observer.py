@@ -24,9 +24,9 @@ _KIND_OF = torch.tensor(
 class NoiseConfig:
     """Detector errors; lengths as shares of the box's longer side, in the order of _KINDS."""
 
-    bias: tuple[float, ...] = (0.006, 0.010, 0.010, 0.011, 0.016, 0.011, 0.010)
+    bias: tuple[float, ...] = (0.004, 0.007, 0.007, 0.008, 0.011, 0.008, 0.007)
     """Constant over a window: what a person's clothes and the labels' habits do."""
-    jitter: tuple[float, ...] = (0.003, 0.006, 0.007, 0.010, 0.007, 0.007, 0.008)
+    jitter: tuple[float, ...] = (0.002, 0.004, 0.005, 0.008, 0.005, 0.005, 0.006)
     """Changes over time, correlated over `jitter_time_s`."""
     jitter_time_s: float = 0.15
     """AR(1) coefficient of about 0.8 between frames at 30 fps."""
@@ -34,7 +34,7 @@ class NoiseConfig:
     """Spread of the logarithm of each joint's own noise level: gives the wide tail."""
     window_tail: float = 0.35
     """The same for whole windows: some people are seen well, some badly."""
-    outlier: tuple[float, ...] = (0.003, 0.012, 0.03, 0.05, 0.006, 0.02, 0.03)
+    outlier: tuple[float, ...] = (0.003, 0.010, 0.02, 0.035, 0.004, 0.015, 0.02)
     """Share of visible joints that are grossly wrong in a frame, with full confidence."""
     outlier_size: float = 0.08
     hidden_factor: float = 2.5
