@@ -113,7 +113,7 @@ def misfit(a: Tracklet, b: Tracklet, max_gap_s: float) -> float:
     both are seen in one frame, are of different shots, or a turn takes longer than `max_gap_s`.
     """
     far = a.time_s[0] - b.time_s[-1] > max_gap_s or b.time_s[0] - a.time_s[-1] > max_gap_s
-    if a.shot != b.shot or far or len(np.intersect1d(a.at, b.at)) > 0:
+    if a.shot != b.shot or far or np.isin(a.at, b.at, assume_unique=True).any():
         return np.inf
     both = a.joined(b)
     owner = np.isin(both.at, b.at)
@@ -129,30 +129,38 @@ def misfit(a: Tracklet, b: Tracklet, max_gap_s: float) -> float:
 
 def _misfit_at_turn(first: Tracklet, second: Tracklet) -> float:
     """The least misfit of the last and first few sightings: those at the gap are often cut off."""
-    ends = np.flatnonzero(first.time_s >= first.time_s[-1] - END_S).tolist()
-    starts = np.flatnonzero(second.time_s <= second.time_s[0] + END_S).tolist()
-    moves = [_velocity(first, last=True), _velocity(second, last=False)]
-    moves = np.array([v for v in moves if v is not None]).reshape(-1, 2)
-    return min(_misfit_of(first, i, second, j, moves) for i in ends for j in starts)
+    last = np.flatnonzero(first.time_s >= first.time_s[-1] - END_S)
+    new = np.flatnonzero(second.time_s <= second.time_s[0] + END_S)
+    i, j = (grid.ravel() for grid in np.meshgrid(last, new, indexing="ij"))
+    worst = _box_misfit(first, i, second, j)
+    best = np.inf
+    for n in np.argsort(worst, kind="stable"):
+        if worst[n] >= min(best, 1.0):
+            break
+        apart = keypoint_distances(
+            first.people.keypoints[i[n]], second.people.keypoints[j[n]], centred=True
+        )
+        pose = float(apart.mean()) if len(apart) else np.inf
+        best = min(best, max(float(worst[n]), pose / MAX_POSE_CHANGE))
+    return best
 
 
-def _misfit_of(first: Tracklet, i: int, second: Tracklet, j: int, moves: np.ndarray) -> float:
+def _box_misfit(first: Tracklet, i: np.ndarray, second: Tracklet, j: np.ndarray) -> np.ndarray:
+    """(N,) misfit of the boxes `first[i]` and `second[j]` in place, by motion, and in size."""
     here, there = first.people.xyxy[i], second.people.xyxy[j]
-    sides = sorted([max(_side(here), 1e-6), max(_side(there), 1e-6)])
-    gap_s = float(second.time_s[j] - first.time_s[i])
+    side, other = np.maximum(_side(here), 1e-6), np.maximum(_side(there), 1e-6)
+    larger = np.maximum(side, other)
+    gap_s = (second.time_s[j] - first.time_s[i])[:, None]
     step = _center(there) - _center(here)
-    jump = float(np.linalg.norm(step)) / sides[1] + (STOPPING if len(moves) else 0.0)
+    jump = np.linalg.norm(step, axis=1) / larger
+    velocities = [_velocity(first, last=True), _velocity(second, last=False)]
+    moves = np.array([v for v in velocities if v is not None])
     if len(moves):
-        left = np.linalg.norm(step - moves.mean(axis=0) * gap_s)
-        turned = np.linalg.norm(moves[-1] - moves[0]) * gap_s / 4.0
-        jump = min(jump, float(left + turned) / sides[1])
-    growth = float(np.log(sides[1] / sides[0]))
-    worst = max(jump / MAX_JUMP, growth / np.log(MAX_GROWTH))
-    if worst >= 1.0:
-        return worst
-    apart = keypoint_distances(first.people.keypoints[i], second.people.keypoints[j], centred=True)
-    pose = float(apart.mean()) if len(apart) else np.inf
-    return max(worst, pose / MAX_POSE_CHANGE)
+        left = np.linalg.norm(step - moves.mean(axis=0) * gap_s, axis=1)
+        turned = np.linalg.norm(moves[-1] - moves[0]) * gap_s[:, 0] / 4.0
+        jump = np.minimum(jump + STOPPING, (left + turned) / larger)
+    growth = np.abs(np.log(side / other)) / np.log(MAX_GROWTH)
+    return np.maximum(jump / MAX_JUMP, growth)
 
 
 def _velocity(track: Tracklet, last: bool) -> np.ndarray | None:
@@ -162,7 +170,7 @@ def _velocity(track: Tracklet, last: bool) -> np.ndarray | None:
     times, boxes = track.time_s[near], track.people.xyxy[near]
     if len(times) < 3:
         return None
-    return (_center(boxes[-1]) - _center(boxes[0])) / (times[-1] - times[0])
+    return (_center(boxes[-1:]) - _center(boxes[:1]))[0] / (times[-1] - times[0])
 
 
 def same_person(a: Tracklet, b: Tracklet) -> bool:
@@ -175,14 +183,18 @@ def same_person(a: Tracklet, b: Tracklet) -> bool:
     _, in_a, in_b = np.intersect1d(a.at, b.at, return_indices=True)
     if len(in_a) < min(2, len(a.at), len(b.at)):
         return False
-    return float(np.mean([_on_one(a, i, b, j) for i, j in zip(in_a, in_b, strict=True)])) >= 0.5
-
-
-def _on_one(a: Tracklet, i: int, b: Tracklet, j: int) -> bool:
-    boxes = np.stack([a.people.xyxy[i], b.people.xyxy[j]])
-    shared = np.concatenate([boxes[:, :2].max(axis=0), boxes[:, 2:].min(axis=0)])
-    if area(shared[None])[0] < INSIDE * area(boxes).min():
+    mine, yours = a.people.xyxy[in_a], b.people.xyxy[in_b]
+    shared = np.concatenate(
+        [np.maximum(mine[:, :2], yours[:, :2]), np.minimum(mine[:, 2:], yours[:, 2:])], axis=1
+    )
+    inside = area(shared) >= INSIDE * np.minimum(area(mine), area(yours))
+    if inside.mean() < 0.5:
         return False
+    same = [_same_pose(a, i, b, j) for i, j in zip(in_a[inside], in_b[inside], strict=True)]
+    return sum(same) >= 0.5 * len(in_a)
+
+
+def _same_pose(a: Tracklet, i: int, b: Tracklet, j: int) -> bool:
     apart = keypoint_distances(a.people.keypoints[i], b.people.keypoints[j], centred=False)
     return len(apart) > 0 and float(np.median(apart)) < SAME_POSE
 
@@ -207,9 +219,9 @@ def area(xyxy: np.ndarray) -> np.ndarray:
     return np.prod(np.clip(xyxy[:, 2:] - xyxy[:, :2], 0.0, None), axis=1)
 
 
-def _center(box: np.ndarray) -> np.ndarray:
-    return (box[:2] + box[2:]) / 2.0
+def _center(xyxy: np.ndarray) -> np.ndarray:
+    return (xyxy[:, :2] + xyxy[:, 2:]) / 2.0
 
 
-def _side(box: np.ndarray) -> float:
-    return float(max(box[2] - box[0], box[3] - box[1]))
+def _side(xyxy: np.ndarray) -> np.ndarray:
+    return (xyxy[:, 2:] - xyxy[:, :2]).max(axis=1)

@@ -7,7 +7,7 @@ are numbered from 1 in order of appearance. A track never reaches over a cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,12 +62,22 @@ def merge_duplicates(frames: Sequence[FrameDetections]) -> list[FrameDetections]
     tracks = gather(frames)
     longest_first = sorted(tracks, key=lambda i: (-len(tracks[i].at), i))
     names: dict[int, int] = {}
-    for n, b in enumerate(longest_first):
-        for a in longest_first[:n]:
-            if same_person(tracks[a], tracks[b]):
-                names[b] = names.get(a, a)
-                break
+    for a, b in _near(tracks, longest_first, 0.0):
+        if b not in names and same_person(tracks[a], tracks[b]):
+            names[b] = names.get(a, a)
     return [_best_of_each(f) for f in rename(frames, names)]
+
+
+def _near(
+    tracks: Mapping[int, Tracklet], order: Sequence[int], gap_s: float
+) -> Iterator[tuple[int, int]]:
+    """Pairs seen at one time or at most `gap_s` apart: the earlier in `order` first in each."""
+    ids = np.array(order, dtype=np.int64)
+    begin = np.array([tracks[i].time_s[0] for i in order]) - gap_s - 1e-6
+    end = np.array([tracks[i].time_s[-1] for i in order])
+    for n, b in enumerate(order):
+        for a in ids[:n][(begin[:n] <= end[n]) & (begin[n] <= end[:n])].tolist():
+            yield a, b
 
 
 def _best_of_each(frame: FrameDetections) -> FrameDetections:
@@ -82,22 +92,24 @@ def join_pieces(frames: Sequence[FrameDetections], max_gap_s: float) -> list[Fra
     """Give one id to pieces that are one person, the best fitting first (see `misfit`)."""
     tracks = gather(frames)
     names: dict[int, int] = {}
-    ids = sorted(tracks)
-    fits = {
-        (a, b): misfit(tracks[a], tracks[b], max_gap_s)
-        for n, a in enumerate(ids)
-        for b in ids[n + 1 :]
-    }
-    fits = {pair: value for pair, value in fits.items() if value < 1.0}
+    fits: dict[tuple[int, int], float] = {}
+
+    def weigh(pairs: Iterable[tuple[int, int]]) -> None:
+        for a, b in pairs:
+            value = misfit(tracks[a], tracks[b], max_gap_s)
+            if value < 1.0:
+                fits[a, b] = value
+
+    weigh(_near(tracks, sorted(tracks), max_gap_s))
     while fits:
         a, b = min(fits, key=lambda pair: (fits[pair], pair))
         tracks[a] = tracks[a].joined(tracks.pop(b))
         names = {old: a if new == b else new for old, new in {**names, b: a}.items()}
-        fits = {pair: value for pair, value in fits.items() if a not in pair and b not in pair}
-        for c in tracks:
-            value = misfit(tracks[a], tracks[c], max_gap_s) if c != a else np.inf
-            if value < 1.0:
-                fits[min(a, c), max(a, c)] = value
+        touched = [pair for pair in fits if a in pair or b in pair]
+        for pair in touched:
+            del fits[pair]
+        others = {c for pair in touched for c in pair} - {a, b}
+        weigh((min(a, c), max(a, c)) for c in sorted(others))
     return rename(frames, names)
 
 
