@@ -23,7 +23,7 @@ LAYERS = (
     "video encode shots tracklets tracks progress",
     "bodies losses",
     "detectors regressors renderers",
-    "tuning eft synthetic",
+    "tuning eft retarget synthetic",
     "fitting overlay doctor train pipeline",
     "options console cli __main__ __init__",
 )
