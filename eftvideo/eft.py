@@ -77,6 +77,7 @@ def fit(
     time_s: float,
     warm_start: WarmStart | None = None,
     cfg: EftConfig | None = None,
+    own: FitResult | None = None,
 ) -> tuple[FitResult, WarmStart]:
     """Fit N people of one frame.
 
@@ -86,6 +87,7 @@ def fit(
         track_ids: N ids; who they are decides which weights they start from.
         time_s: time of the frame.
         warm_start: what the frame before returned; None starts everybody cold.
+        own: what `regress` says of these crops, if it is known already.
 
     Returns:
         The fits, and the warm start for the next frame: the accepted people of this frame and
@@ -93,14 +95,21 @@ def fit(
     """
     cfg, warm_start = cfg or EftConfig(), warm_start or WarmStart()
     known = {i: s for i in warm_start.people if (s := warm_start.of(i, time_s, cfg)) is not None}
+    own = own or regress(regressor, body, crops, cfg)
     if not len(crops):
-        return regress(regressor, body, crops, cfg), WarmStart(known)
+        return own, WarmStart(known)
     chunk = cfg.max_people or len(crops)
     results, states = [], {}
     for rows in torch.arange(len(crops)).split(chunk):
         ids = [int(track_ids[i]) for i in rows.tolist()]
         part, new = _fit_chunk(
-            regressor, body, crops.select(rows), [known.get(i) for i in ids], time_s, cfg
+            regressor,
+            body,
+            crops.select(rows),
+            own.select(rows),
+            [known.get(i) for i in ids],
+            time_s,
+            cfg,
         )
         results.append(part)
         states |= {i: s for i, s in zip(ids, new, strict=True) if s is not None}
@@ -113,11 +122,11 @@ def _fit_chunk(
     regressor: Regressor,
     body: BodyModel,
     crops: Crops,
+    own: FitResult,
     starts: list[PersonState | None],
     time_s: float,
     cfg: EftConfig,
 ) -> tuple[FitResult, list[PersonState | None]]:
-    own = regress(regressor, body, crops, cfg)
     weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
     weights = Weights(regressor, cfg.tune)
     theta, adam = _start(weights, starts, cfg)

@@ -22,6 +22,9 @@ from eftvideo.types import Crops, FitResult, FrameDetections
 CONTEXT_TOLERANCE_S = 0.02
 """A context frame may be off its nominal time by this, or by half the frames' distance."""
 
+BLOCK_FRAMES = 32
+"""Frames whose crops are held, and asked of the regressor, at once."""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -71,12 +74,13 @@ def crops_of(
     people = frame.people
     num = len(people)
     context = None
-    if regressor.context_offsets_s and num:
+    if regressor.context_offsets_s:
         around = [
             memory.around(i, frame.time_s, regressor.context_offsets_s)
             for i in people.track_id.tolist()
         ]
-        context = torch.from_numpy(np.stack(around)).to(device)
+        shape = (num, len(regressor.context_offsets_s), 17, 3)
+        context = torch.from_numpy(np.array(around, np.float32).reshape(shape)).to(device)
     return crop_people(
         torch.from_numpy(people.xyxy).to(device),
         torch.from_numpy(people.keypoints).to(device),
@@ -104,20 +108,25 @@ def fit_people(
     memory = TrackMemory(frames)
     rows: list[dict[str, np.ndarray]] = []
     warm = eft.WarmStart()
-    for frame in frames:
-        if frame.is_cut or not cfg.warm_start:
-            warm = eft.WarmStart()
-        if not len(frame.people):
-            progress.advance(1, people=0)
-            continue
-        crops = crops_of(frame, memory, regressor, view, cfg, device)
-        if cfg.method == "eft":
-            ids = frame.people.track_id.tolist()
-            fit, warm = eft.fit(regressor, body, crops, ids, frame.time_s, warm, cfg.eft)
-        else:
-            fit = eft.regress(regressor, body, crops, cfg.eft)
-        rows.append(_rows(frame, crops, fit, body))
-        progress.advance(1, people=len(crops), px=float(fit.loss_px.mean()))
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        block = frames[start : start + BLOCK_FRAMES]
+        crops = [crops_of(f, memory, regressor, view, cfg, device) for f in block]
+        # The network's own answers do not depend on each other: one pass for the whole block.
+        own = eft.regress(regressor, body, Crops.cat(crops), cfg.eft)
+        counts = [len(c) for c in crops]
+        splits = torch.arange(sum(counts), device=device).split(counts)
+        for frame, crop, index in zip(block, crops, splits, strict=True):
+            fit = own.select(index)
+            if cfg.method == "eft":
+                if frame.is_cut or not cfg.warm_start:
+                    warm = eft.WarmStart()
+                ids = frame.people.track_id.tolist()
+                fit, warm = eft.fit(
+                    regressor, body, crop, ids, frame.time_s, warm, cfg.eft, own=fit
+                )
+            rows.append(_rows(frame, crop, fit, body))
+            px = {"px": float(fit.loss_px.mean())} if len(crop) else {}
+            progress.advance(1, people=len(crop), **px)
     return _stack(rows)
 
 

@@ -6,7 +6,8 @@ SMPL's (x to the person's left, y up, z forward). N people, J joints, V vertices
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,13 @@ def _expect(name: str, value: object, shape: tuple[int | None, ...]) -> None:
     if len(got) != len(shape) or any(w is not None and w != g for w, g in zip(shape, got)):  # noqa: B905
         want = "(" + ", ".join("N" if s is None else str(s) for s in shape) + ")"
         raise ValueError(f"{name} must have shape {want}, but got {got}")
+
+
+def _cat(tensors: Sequence[Tensor]) -> Tensor:
+    """`torch.cat`, which is imported only where there are tensors."""
+    import torch
+
+    return torch.cat(list(tensors))
 
 
 def _where(mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -154,6 +162,15 @@ class Crops:
             None if self.image is None else self.image[index],
         )
 
+    @classmethod
+    def cat(cls, parts: Sequence[Crops]) -> Crops:
+        """The people of several crops, one after the other; all have context or pixels, or none."""
+        values = {
+            f.name: [getattr(p, f.name) for p in parts if getattr(p, f.name) is not None]
+            for f in fields(cls)
+        }
+        return cls(**{name: _cat(v) if v else None for name, v in values.items()})
+
 
 @dataclass(frozen=True)
 class SmplParams:
@@ -234,3 +251,13 @@ class FitResult:
 
     def __len__(self) -> int:
         return len(self.status)
+
+    def select(self, index: Tensor) -> FitResult:
+        """The people at `index` (a boolean mask or integer indices)."""
+        return FitResult(
+            self.prediction.select(index),
+            self.loss_px_start[index],
+            self.loss_px[index],
+            self.num_steps[index],
+            self.status[index],
+        )
