@@ -27,7 +27,7 @@ lint: $(ENV)/.installed-dev
 	@$(BIN)/ruff format --check .
 
 types: $(ENV)/.installed-dev
-	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 # A stamp is as new as the last complete installation; pyproject.toml newer than it: install again.
 $(ENV)/.installed: pyproject.toml tools/make_env.py
