@@ -7,6 +7,8 @@ betas of one that come closest to the other's are a linear map, found once by ri
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -45,6 +47,10 @@ def betas_map(source: BodyModel, target: BodyModel, device: str) -> tuple[Tensor
 
 class Retargeted(nn.Module):
     """`inner` with its betas, and the place of the pelvis, carried over to another body."""
+
+    needs: Literal["keypoints", "image"]
+    matrix: Tensor
+    offset: Tensor
 
     def __init__(self, inner: Regressor, source: BodyModel, target: BodyModel, device: str) -> None:
         super().__init__()

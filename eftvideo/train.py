@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors.torch import save_file
@@ -27,6 +28,7 @@ from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops, Prediction
 
 log = logging.getLogger(__name__)
+_Part = TypeVar("_Part", Crops, Truth)
 
 
 BASELINE = LifterConfig(width=768, hidden=768, num_blocks=3, context_offsets_s=(), canonical=False)
@@ -124,10 +126,13 @@ def _slope(points: Tensor) -> Tensor:
 
 def to_device(batch: tuple[Crops, Truth], device: str) -> tuple[Crops, Truth]:
     """Move every tensor of a batch."""
-    return tuple(
-        type(part)(**{k: v.to(device) if v is not None else None for k, v in vars(part).items()})
-        for part in batch
-    )  # type: ignore[return-value]
+    crops, truth = batch
+    return _moved(crops, device), _moved(truth, device)
+
+
+def _moved(part: _Part, device: str) -> _Part:
+    tensors: dict[str, Any] = {k: v if v is None else v.to(device) for k, v in vars(part).items()}
+    return type(part)(**tensors)
 
 
 @torch.no_grad()
@@ -176,6 +181,7 @@ def train_lifter(cfg: TrainConfig) -> Path:
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(cfg.ema)
     )
+    averaged = cast(Model, average.module)
     optimizer = torch.optim.AdamW(
         model.parameters(), cfg.learning_rate, weight_decay=cfg.weight_decay, fused=True
     )
@@ -194,11 +200,11 @@ def train_lifter(cfg: TrainConfig) -> Path:
         average.update_parameters(model)
         step += 1
         if step % cfg.eval_every == 0 or step == cfg.num_steps:
-            figures = evaluate(average.module, body, *held_out)
+            figures = evaluate(averaged, body, *held_out)
             _log(cfg, step, time.perf_counter() - began, terms, figures)
         if step % cfg.save_every == 0 or step == cfg.num_steps:
             _save(cfg, step, time.perf_counter() - began, model, average, optimizer)
-    return _export(cfg, average.module)
+    return _export(cfg, averaged)
 
 
 def _step(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -169,7 +169,8 @@ class Crops:
             f.name: [getattr(p, f.name) for p in parts if getattr(p, f.name) is not None]
             for f in fields(cls)
         }
-        return cls(**{name: _cat(v) if v else None for name, v in values.items()})
+        joined: dict[str, Any] = {name: _cat(v) if v else None for name, v in values.items()}
+        return cls(**joined)
 
 
 @dataclass(frozen=True)

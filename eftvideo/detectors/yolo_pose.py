@@ -38,7 +38,12 @@ _ENV = {
     "ULTRALYTICS_SAFE_LOAD": "true",  # a .pt is a pickle: only known classes are built from it
 }
 
-_CUDNN = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
+_CUDNN: dict[str, Any] = {
+    "enabled": True,
+    "benchmark": False,
+    "deterministic": True,
+    "allow_tf32": False,
+}
 """A GPU then gives what a CPU gives, to a small fraction of a pixel, and the same thing twice."""
 
 
@@ -191,9 +196,12 @@ def _array(value: Any) -> np.ndarray:
 class _Predictor(PosePredictor):
     """Ultralytics' own, but keypoints outside the frame are not moved to its border."""
 
-    def construct_result(self, pred: torch.Tensor, img: torch.Tensor, *rest: Any) -> Results:
-        keypoints = pred[:, 6:].reshape(len(pred), *self.model.kpt_shape).clone()
-        result = super().construct_result(pred, img, *rest)
+    def construct_result(
+        self, pred: torch.Tensor, img: torch.Tensor, orig_img: np.ndarray, img_path: str
+    ) -> Results:
+        model: Any = self.model
+        keypoints = pred[:, 6:].reshape(len(pred), *model.kpt_shape).clone()
+        result = super().construct_result(pred, img, orig_img, img_path)
         result.update(keypoints=_unpadded(keypoints, img.shape[2:], result.orig_shape))
         return result
 
