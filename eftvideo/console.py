@@ -241,14 +241,19 @@ def print_checks(checks: Sequence[Check], output: Console) -> None:
 
 def print_weights(statuses: Sequence[WeightStatus], output: Console) -> None:
     """For each weight file: where it is, its licence, where it comes from."""
+    absent = [s.spec for s in statuses if s.spec.url and not s.path]
     for status in statuses:
+        spec = status.spec
+        if spec in absent:
+            continue
         where = str(status.path) if status.path else "not found"
-        output.print(f"[bold]{status.spec.file}[/bold]: {escape(where)}")
-        output.print(f"    licence {escape(status.spec.licence)}; {escape(status.spec.origin)}")
-        if status.spec.url and not status.path:
-            output.print(f"    optional: get it from {status.spec.url}")
-        elif status.problem:
+        output.print(f"[bold]{spec.file}[/bold]: {escape(where)}")
+        output.print(f"    {escape(spec.origin)}; licence {escape(spec.licence)}")
+        if status.problem:
             output.print(f"    [red]{escape(status.problem)}[/red]")
+    if absent:
+        output.print("optional, not found: " + ", ".join(spec.file for spec in absent))
+        output.print(f"    {escape(absent[0].origin)}; licence {escape(absent[0].licence)}")
 
 
 def _table(*columns: str) -> Table:

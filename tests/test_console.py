@@ -219,6 +219,6 @@ def test_weights_report():
         output,
     )
     shown = text(output)
-    assert "a.npz: x/a.npz" in shown and "licence CC0-1.0; made here" in shown
-    assert "c.npz is broken" in shown and "b.npz: not found" in shown
-    assert "optional: get it from https://example.org" in shown
+    assert "a.npz: x/a.npz" in shown and "made here; licence CC0-1.0" in shown
+    assert "c.npz is broken" in shown
+    assert "optional, not found: b.npz\n    theirs; licence research only" in shown
