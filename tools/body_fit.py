@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from body_skeleton import JOINT_MIRROR, PELVIS
 from body_source import MIRROR, Array, IntArray
-from body_tpose import JOINT_MIRROR, PELVIS
 
 NUM_BETAS = 10
 CANDIDATES_PER_OCTANT = 60
@@ -39,9 +39,7 @@ ANCHORS = {
 }  # fmt: skip
 
 
-def _candidates(
-    template: Array, joints: Array, which: int, mirror: IntArray
-) -> IntArray:
+def _candidates(template: Array, joints: Array, which: int, mirror: IntArray) -> IntArray:
     """Vertices in every octant around the joint and its anchors, so that it is interpolated."""
     around = [_around(template, joints[j]) for j in (which, *ANCHORS.get(which, ()))]
     chosen = np.unique(np.concatenate(around))
@@ -86,7 +84,9 @@ def fit_joint_regressor(
         data = np.moveaxis(vertices[:, near] - mean_joints[joint], 1, 2).reshape(-1, len(near))
         goal = (joints[:, joint] - mean_joints[joint]).ravel()
         origin = template[near] - mean_joints[joint]
-        exact = np.concatenate([np.ones((1, len(near))), origin.T, *shapedirs[near].transpose(2, 1, 0)])
+        exact = np.concatenate(
+            [np.ones((1, len(near))), origin.T, *shapedirs[near].transpose(2, 1, 0)]
+        )
         target = np.concatenate([[1.0], np.zeros(3), jointdirs[joint].T.ravel()])
         system = data.T @ data / len(vertices) + RIDGE**2 * np.eye(len(near))
         zeros = np.zeros((len(target), len(target)))
@@ -96,9 +96,7 @@ def fit_joint_regressor(
     return regressor
 
 
-def centre_on_pelvis(
-    template: Array, shapedirs: Array, regressor: Array
-) -> tuple[Array, Array]:
+def centre_on_pelvis(template: Array, shapedirs: Array, regressor: Array) -> tuple[Array, Array]:
     """Template and directions moved so that the regressed pelvis never leaves its place."""
     template = template + (PELVIS - regressor[0] @ template)
     shift = np.einsum("v,vck->ck", regressor[0], shapedirs)

@@ -42,9 +42,7 @@ def outer_surface(rig: SourceRig, points: Array, inner: NDArray[np.bool_]) -> In
         if abs(middle[0]) < 0.005:
             extra += _symmetric_mouth(loop, points, rig.mirror)
             continue
-        near = np.flatnonzero(
-            (label != biggest) & (np.linalg.norm(points - middle, axis=1) < 0.03)
-        )
+        near = np.flatnonzero((label != biggest) & (np.linalg.norm(points - middle, axis=1) < 0.03))
         eye = int(near[np.argmax(points[near, 2])]) if middle[0] > 0 else -1
         if eye < 0:
             near = rig.mirror[near]
@@ -208,11 +206,11 @@ def decimate(
     return np.array(list(work.faces.values()))
 
 
-def barycentric_transfer(points: Array, faces: IntArray, kept: IntArray, used: IntArray) -> Array:
-    """(V, V0) matrix that carries weights on source vertices `used` to vertices `kept`.
+def barycentric_transfer(points: Array, faces: IntArray, kept: IntArray) -> Array:
+    """(V, V0) matrix that carries weights on source vertices to the vertices `kept`.
 
     Kept vertices keep their weight; a dropped one gives it to the corners of the nearest
-    triangle. `faces` index the source; `points` (V0, 3). Columns not in `used` are zero.
+    triangle. `faces` index the source; `points` (V0, 3). Sparse.
     """
     import scipy.sparse as sp
     import trimesh
@@ -220,7 +218,7 @@ def barycentric_transfer(points: Array, faces: IntArray, kept: IntArray, used: I
 
     position = np.full(len(points), -1)
     position[kept] = np.arange(len(kept))
-    dropped = used[position[used] < 0]
+    dropped = np.flatnonzero(position < 0)
     triangles = position[faces]
     _, close = cKDTree(points[kept]).query(points[dropped], k=4)
     chosen = np.zeros((len(dropped), 3), dtype=np.int64)
@@ -232,13 +230,14 @@ def barycentric_transfer(points: Array, faces: IntArray, kept: IntArray, used: I
         near = trimesh.triangles.closest_point(corners, target)
         best = int(np.argmin(np.linalg.norm(near - target, axis=1)))
         chosen[row] = nearby[best]
-        share[row] = trimesh.triangles.points_to_barycentric(corners[best : best + 1], near[best : best + 1])[0]
+        share[row] = trimesh.triangles.points_to_barycentric(
+            corners[best : best + 1], near[best : best + 1]
+        )[0]
     share = np.clip(share, 0, None)
     share /= share.sum(1, keepdims=True)
-    stay = used[position[used] >= 0]
-    rows = np.concatenate([position[stay], chosen.ravel()])
-    cols = np.concatenate([stay, np.repeat(dropped, 3)])
-    data = np.concatenate([np.ones(len(stay)), share.ravel()])
+    rows = np.concatenate([np.arange(len(kept)), chosen.ravel()])
+    cols = np.concatenate([kept, np.repeat(dropped, 3)])
+    data = np.concatenate([np.ones(len(kept)), share.ravel()])
     return sp.csr_matrix((data, (rows, cols)), (len(kept), len(points)))
 
 

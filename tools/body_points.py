@@ -5,16 +5,36 @@ from __future__ import annotations
 import numpy as np
 from body_source import Array, IntArray
 
-COCO = (
-    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
-    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
-    "right_ankle"
-).split()
+COCO = [
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+]
 FEET = [f"{s}_{p}" for s in ("left", "right") for p in ("big_toe", "small_toe", "heel")]
-EXTENT = (
-    "head_top left_fingertip right_fingertip chin chest_front left_buttock right_buttock "
-    "belly_front"
-).split()
+EXTENT = [
+    "head_top",
+    "left_fingertip",
+    "right_fingertip",
+    "chin",
+    "chest_front",
+    "left_buttock",
+    "right_buttock",
+    "belly_front",
+]
 KEYPOINT_NAMES = [*COCO, *FEET, *EXTENT]
 MIN_SHARE = 1e-4  # smaller weights of the source's regressors are dropped
 
@@ -76,7 +96,13 @@ def named_vertices(
     `finger_weights` (V, 5): skinning weight of the left thumb's to little finger's last bone.
     """
     points = dict(zip(KEYPOINT_NAMES, regressor @ template, strict=True))
-    pairs = {"eye": "eye", "ear": "ear", "BigToe": "big_toe", "SmallToe": "small_toe", "Heel": "heel"}
+    pairs = {
+        "eye": "eye",
+        "ear": "ear",
+        "BigToe": "big_toe",
+        "SmallToe": "small_toe",
+        "Heel": "heel",
+    }
     ids = {"nose": int(np.argmin(np.linalg.norm(template - points["nose"], axis=1)))}
     left: dict[str, int] = {}
     for key, name in pairs.items():
