@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from media import ffmpeg
 
-from eftvideo.config import RunConfig
-from eftvideo.pipeline import run_video
-from eftvideo.results import Result
+if TYPE_CHECKING:
+    from eftvideo.results import Result
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eftvideo` does, before torch is imported
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "sports2d_demo_short.mp4"
 NUM_TINY = 8
@@ -39,5 +41,7 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished(tiny_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """`eftvideo run` on the tiny clip, with the weights that are shipped."""
+    from eftvideo.pipeline import run_video
+
     folder = tmp_path_factory.mktemp("run")
-    return FinishedRun(tiny_clip, folder, run_video(tiny_clip, folder, RunConfig()))
+    return FinishedRun(tiny_clip, folder, run_video(tiny_clip, folder))

@@ -100,6 +100,23 @@ def test_python_dash_m():
     assert (done.returncode, done.stdout) == (0, f"eftvideo {version('eftvideo')}\n")
 
 
+def test_threads_wait_asleep(monkeypatch):
+    """Set before torch is imported, unless the user has chosen."""
+    script = """
+import os, sys
+from eftvideo.__main__ import main
+assert "torch" not in sys.modules
+try:
+    main()
+finally:
+    print(os.environ["OMP_WAIT_POLICY"])
+"""
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert run_python(script, "--version").stdout.splitlines()[-1] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert run_python(script, "--version").stdout.splitlines()[-1] == "ACTIVE"
+
+
 def test_options_reach_the_configuration(monkeypatch, tmp_path):
     seen = {}
 
