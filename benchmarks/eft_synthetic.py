@@ -57,6 +57,7 @@ def run(
     seconds = time.process_time() - began
     out = {k: torch.cat(v).float().mean().item() for k, v in sums.items()}
     count = sum(len(v) for v in sums["steps"])
+    out["med_seen"] = torch.cat(sums["2d_seen"]).median().item()
     return out | {"jitter": _jitter(joints_over_time, data), "ms": 1e3 * seconds / count}
 
 

@@ -132,7 +132,10 @@ def _fit_chunk(
     theta, adam = _start(weights, starts, cfg)
     with torch.no_grad():
         encoded = regressor.encode(crops)
-    best, num_steps = _optimize(regressor, body, weights, theta, adam, encoded, crops, weight, cfg)
+        _, own_depth = _projected(body, own.prediction, crops)
+    best, num_steps = _optimize(
+        regressor, body, weights, theta, adam, encoded, crops, weight, own_depth, cfg
+    )
     with torch.no_grad():
         tuned = regressor.decode(best.raw, crops)
         loss_px = _error_px(body, tuned, crops, weight)
@@ -182,6 +185,7 @@ def _optimize(
     encoded: Tensor,
     crops: Crops,
     weight: Tensor,
+    own_depth: Tensor,
     cfg: EftConfig,
 ) -> tuple[_Best, Tensor]:
     """Adam until each person's error is small, stalls, or the steps are used up."""
@@ -200,10 +204,10 @@ def _optimize(
             raw = weights.forward(leaf, encoded[rows])
             part = crops.select(rows)
             prediction = regressor.decode(raw, part)
-            pred = _projected(body, prediction, part)
+            pred, depth = _projected(body, prediction, part)
             loss = losses.eft_loss(
                 pred, part, weight[rows], prediction.params.betas, prediction.pred_cam, cfg
-            )
+            ) + cfg.depth_weight * (depth - own_depth[rows]).square().mean(-1)
         if step == 0:
             best.raw = raw.detach().clone()
         error = losses.inlier_error_px(
@@ -226,8 +230,8 @@ def _optimize(
     return best, num_steps
 
 
-def _projected(body: BodyModel, prediction: Prediction, crops: Crops) -> Tensor:
-    """(N, 17, 2) keypoints of the body in crop coordinates."""
+def _projected(body: BodyModel, prediction: Prediction, crops: Crops) -> tuple[Tensor, Tensor]:
+    """Keypoints of the body: (N, 17, 2) crop coordinates, and (N, 17) depth from the pelvis, m."""
     transl = camera.pred_cam_to_transl(
         prediction.pred_cam,
         crops.center_px,
@@ -235,12 +239,14 @@ def _projected(body: BodyModel, prediction: Prediction, crops: Crops) -> Tensor:
         crops.image_size_px,
         crops.focal_length_px,
     )
-    _, keypoints = body.joints_and_keypoints(prediction.params)
-    return losses.project_to_crop(keypoints + transl[:, None], crops)
+    joints, keypoints = body.joints_and_keypoints(prediction.params)
+    view = camera.crop_view_rotation(crops.center_px, crops.image_size_px, crops.focal_length_px)
+    depth = ((keypoints - joints[:, :1]) * view[:, None, 2]).sum(-1)
+    return losses.project_to_crop(keypoints + transl[:, None], crops), depth
 
 
 def _error_px(body: BodyModel, prediction: Prediction, crops: Crops, weight: Tensor) -> Tensor:
-    pred = _projected(body, prediction, crops)
+    pred, _ = _projected(body, prediction, crops)
     return losses.crop_error_px(pred, crops.keypoints[..., :2], weight)
 
 

@@ -105,6 +105,24 @@ def fit_people(
     Returns:
         The per-row arrays of a `Result`.
     """
+    threads = torch.get_num_threads()
+    # A few rows at a time: waiting for a second core costs more than it gives.
+    torch.set_num_threads(1)
+    try:
+        return _fit_blocks(frames, regressor, body, view, cfg, device, progress)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit_blocks(
+    frames: Sequence[FrameDetections],
+    regressor: Regressor,
+    body: BodyModel,
+    view: Camera,
+    cfg: RunConfig,
+    device: str,
+    progress: Progress,
+) -> dict[str, np.ndarray]:
     memory = TrackMemory(frames)
     rows: list[dict[str, np.ndarray]] = []
     warm = eft.WarmStart()

@@ -64,7 +64,7 @@ class Model(nn.Module):
     crop_size_px = 0
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256=None,
+        sha256="1e0dbbe3cf161c2511e3d1ad096041cdb412af9bd830215100bd271c8b3c98f1",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
