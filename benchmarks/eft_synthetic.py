@@ -3,7 +3,8 @@
 python benchmarks/eft_synthetic.py --poses POSES.npz [--baseline BASELINE.safetensors]
 
 MPJPE (from the pelvis) and PA-MPJPE are over the 12 limb joints, in mm; 2D is the weighted rms
-distance to the detected keypoints, and to the true ones, in px of a 224 px crop; jitter is the
+distance to the detected keypoints (mean, and median as med_seen) and to the true ones, in px of a
+224 px crop; jitter is the
 mean acceleration error in m/s^2.
 """
 
@@ -118,7 +119,7 @@ def main() -> None:
     if args.baseline:
         first = Model.from_weights(args.baseline)
         ways = {"baseline regressor": lambda: run(data, first, body, None)} | ways
-    columns = ("mpjpe", "pa_mpjpe", "2d_seen", "2d_true", "jitter", "steps", "rejected", "ms")
+    columns = ("mpjpe", "pa_mpjpe", "2d_seen", "med_seen", "2d_true", "jitter", "steps", "rejected", "ms")
     print(f"{'':20}" + "".join(f"{c:>10}" for c in columns))
     for name, way in ways.items():
         figures = way()

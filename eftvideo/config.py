@@ -65,7 +65,7 @@ class CropConfig:
 class EftConfig:
     """Exemplar fine-tuning (EFT, Joo et al. 2021) of one frame, for each person."""
 
-    num_steps: int = 30
+    num_steps: int = 20
     """Adam steps at most per person and frame (EFT's demo: 20, "50 more than sufficient")."""
     tune: str = "norm+bias"
     """Which weights are tuned: "all", "norm+bias", "last", "head"."""
@@ -73,10 +73,10 @@ class EftConfig:
     """Adam's rate for `tune="norm+bias"`; see docs/eft.md for how it was chosen."""
     threshold_px: float = 2.0
     """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
-    stall_steps: int = 6
+    stall_steps: int = 4
     """Stop after this many steps without an improvement of `stall_px`."""
     stall_px: float = 0.02
-    pull: float = 0.02
+    pull: float = 0.05
     """Share of the way back to the base weights taken after every step (decoupled decay)."""
     carry: float = 0.9
     """Share of the tuned change that the next frame starts from."""
@@ -94,7 +94,7 @@ class EftConfig:
     """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
     leg_min_px: float = 5.0
     """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    depth_weight: float = 2.0
+    depth_weight: float = 4.0
     """Keeps each keypoint's depth, relative to the pelvis, near the regressor's own (m^2)."""
     camera_weight: float = 1.0
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""

@@ -16,6 +16,8 @@ from pathlib import Path
 INTERVAL_S = 20.0
 """Time between lines where the output is no terminal."""
 WIDTH = 78
+SHOWN = ("Collecting", "Downloading", "Using cached", "Building", "Installing")
+"""Lines of pip that tell how far it is."""
 
 
 def main() -> int:
@@ -62,6 +64,8 @@ def install(command: list[str], log: Path) -> int:
         assert pip.stdout is not None
         for line in pip.stdout:
             file.write(line)
+            if not line.lstrip().startswith(SHOWN):
+                continue
             now = time.monotonic()
             text = f"{now - began:5.0f} s  {line.strip()}"[:WIDTH]
             if live:
