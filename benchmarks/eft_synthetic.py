@@ -119,7 +119,17 @@ def main() -> None:
     if args.baseline:
         first = Model.from_weights(args.baseline)
         ways = {"baseline regressor": lambda: run(data, first, body, None)} | ways
-    columns = ("mpjpe", "pa_mpjpe", "2d_seen", "med_seen", "2d_true", "jitter", "steps", "rejected", "ms")
+    columns = (
+        "mpjpe",
+        "pa_mpjpe",
+        "2d_seen",
+        "med_seen",
+        "2d_true",
+        "jitter",
+        "steps",
+        "rejected",
+        "ms",
+    )
     print(f"{'':20}" + "".join(f"{c:>10}" for c in columns))
     for name, way in ways.items():
         figures = way()
