@@ -57,7 +57,7 @@ def one_by_one(frames, regressor, body, view, cfg, device):  # noqa: ANN001, ANN
         for i, track_id in enumerate(frame.people.track_id.tolist()):
             single = crops.select(torch.tensor([i], device=device))
             fit, after = eft.fit(regressor, body, single, [track_id], frame.time_s, warm, cfg.eft)
-            people |= after.people
+            people |= {k: v for k, v in after.people.items() if k == track_id}
             losses.append(fit.loss_px.cpu())
             poses.append(fit.prediction.params.body_pose.cpu())
         warm = eft.WarmStart(people)

@@ -21,6 +21,7 @@ from eftvideo.regressors import Regressor
 from eftvideo.results import Result, save_result
 from eftvideo.retarget import Retargeted
 from eftvideo.shots import CutDetector
+from eftvideo.swaps import mend_swaps
 from eftvideo.tracks import clean_tracks, track_table
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
 from eftvideo.video import VideoReader, open_video
@@ -91,7 +92,7 @@ def detect_people(
                 people = detector.track(people, frame.image)
                 frames.append(FrameDetections(frame.index, frame.time_s, people, is_cut))
                 progress.advance(1, people=len(people))
-    frames = clean_tracks(frames, cfg.detect)
+    frames = mend_swaps(clean_tracks(frames, cfg.detect))
     progress.found(track_table(frames))
     return frames
 

@@ -116,11 +116,13 @@ def test_same_input_same_result(regressor, body):
 
 
 def test_warm_start_needs_fewer_steps(regressor, body):
-    crops, _ = people(regressor, body, 3)
-    cfg = replace(CFG, threshold_px=2.0, num_steps=40)
+    crops, _ = people(regressor, body, 3, bend=0.8)
+    cfg = replace(CFG, threshold_px=2.0, num_steps=60)
     cold, state = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, cfg)
     warm, _ = eft.fit(regressor, body, crops, [1, 2, 3], 1 / 30, state, cfg)
-    assert warm.num_steps.sum() * 3 <= cold.num_steps.sum()
+    done = cold.num_steps < cfg.num_steps
+    assert cold.num_steps[done].sum() >= 9
+    assert warm.num_steps[done].sum() * 3 <= cold.num_steps[done].sum()
     assert (warm.loss_px <= cold.loss_px + 1.0).all()
 
 

@@ -20,7 +20,7 @@ FILES = {
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
     "rotations camera crops metrics weights unpickle results probe decord_decode ffmpeg_decode "
-    "video encode shots tracklets tracks progress",
+    "video encode shots swaps tracklets tracks progress",
     "bodies losses",
     "detectors regressors renderers",
     "tuning eft retarget synthetic",
