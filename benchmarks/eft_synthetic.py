@@ -66,13 +66,7 @@ def run(
 def _measure(data, t, rows, crops, fit, body):  # noqa: ANN001, ANN202
     params = fit.prediction.params
     joints, keypoints = body.joints_and_keypoints(params)
-    transl = camera.pred_cam_to_transl(
-        fit.prediction.pred_cam,
-        crops.center_px,
-        crops.size_px,
-        crops.image_size_px,
-        crops.focal_length_px,
-    )
+    transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
     truth = data.joints[rows, t]
     weight = losses.joint_weights(crops.keypoints[..., 2], EftConfig())
     pred = losses.project_to_crop(keypoints + transl[:, None], crops)

@@ -232,13 +232,7 @@ def _optimize(
 
 def _projected(body: BodyModel, prediction: Prediction, crops: Crops) -> tuple[Tensor, Tensor]:
     """Keypoints of the body: (N, 17, 2) crop coordinates, and (N, 17) depth from the pelvis, m."""
-    transl = camera.pred_cam_to_transl(
-        prediction.pred_cam,
-        crops.center_px,
-        crops.size_px,
-        crops.image_size_px,
-        crops.focal_length_px,
-    )
+    transl = camera.pred_cam_to_transl(prediction.pred_cam, *crops.view)
     joints, keypoints = body.joints_and_keypoints(prediction.params)
     view = camera.crop_view_rotation(crops.center_px, crops.image_size_px, crops.focal_length_px)
     depth = ((keypoints - joints[:, :1]) * view[:, None, 2]).sum(-1)

@@ -153,13 +153,7 @@ def _rows(
     frame: FrameDetections, crops: Crops, fit: FitResult, body: BodyModel
 ) -> dict[str, np.ndarray]:
     params, num = fit.prediction.params, len(crops)
-    transl = camera.pred_cam_to_transl(
-        fit.prediction.pred_cam,
-        crops.center_px,
-        crops.size_px,
-        crops.image_size_px,
-        crops.focal_length_px,
-    )
+    transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
     joints, keypoints = body.joints_and_keypoints(params)
     tensors: dict[str, Tensor] = {
         "global_orient": matrix_to_axis_angle(params.global_orient),

@@ -86,8 +86,7 @@ class Retargeted(nn.Module):
         answer = self.inner.decode(raw, crops)
         source, target = self._bodies
         betas = answer.params.betas @ self.matrix.T + self.offset
-        view = (crops.center_px, crops.size_px, crops.image_size_px, crops.focal_length_px)
-        transl = camera.pred_cam_to_transl(answer.pred_cam, *view)
+        transl = camera.pred_cam_to_transl(answer.pred_cam, *crops.view)
         transl = transl + source.rest_pelvis(answer.params.betas) - target.rest_pelvis(betas)
         params = SmplParams(answer.params.global_orient, answer.params.body_pose, betas)
-        return Prediction(params, camera.transl_to_pred_cam(transl, *view))
+        return Prediction(params, camera.transl_to_pred_cam(transl, *crops.view))

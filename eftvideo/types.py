@@ -150,6 +150,11 @@ class Crops:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    @property
+    def view(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """center_px, size_px, image_size_px, focal_length_px: what camera.py's conversions take."""
+        return self.center_px, self.size_px, self.image_size_px, self.focal_length_px
+
     def select(self, index: Tensor) -> Crops:
         """The people at `index` (a boolean mask or integer indices)."""
         return Crops(

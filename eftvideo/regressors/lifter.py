@@ -137,21 +137,13 @@ class Model(nn.Module):
         pelvis_view = torch.cat([cam[:, 1:], (per_metre * torch.exp(-cam[:, 0]))[:, None]], dim=1)
         pelvis = (view.mT @ pelvis_view[..., None]).squeeze(-1)
         transl = pelvis - raw.new_tensor(PELVIS_REST_M)
-        pred_cam = camera.transl_to_pred_cam(
-            transl, crops.center_px, crops.size_px, crops.image_size_px, crops.focal_length_px
-        )
+        pred_cam = camera.transl_to_pred_cam(transl, *crops.view)
         return Prediction(SmplParams(global_orient, rotations[:, 1:], betas), pred_cam)
 
     @staticmethod
     def pelvis(prediction: Prediction, crops: Crops) -> Tensor:
         """(N, 3) pelvis in the camera frame, metres, of an answer of this network."""
-        transl = camera.pred_cam_to_transl(
-            prediction.pred_cam,
-            crops.center_px,
-            crops.size_px,
-            crops.image_size_px,
-            crops.focal_length_px,
-        )
+        transl = camera.pred_cam_to_transl(prediction.pred_cam, *crops.view)
         return transl + transl.new_tensor(PELVIS_REST_M)
 
     def _view(self, crops: Crops) -> tuple[Tensor, Tensor]:
