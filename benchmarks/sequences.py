@@ -87,7 +87,7 @@ def draw_sequences(
     motion = Motion(
         torch.cat([m.rotations for m in motions]), torch.cat([m.pelvis for m in motions])
     )
-    scenes = draw_scenes(motion, scene or SceneConfig(), g, vary=False)
+    scenes = draw_scenes(motion, scene or SceneConfig(), g)
     joints, keypoints = posed_points(body, scenes)
     time_s = (torch.arange(num_frames) / FPS).expand(len(names), -1)
     seen, truth_px = observe_scenes(scenes, joints, keypoints, time_s, noise or NoiseConfig(), g)

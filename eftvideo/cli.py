@@ -200,6 +200,9 @@ def train_lifter(
     baseline: Annotated[
         bool, typer.Option("--baseline", help="The plain one-frame network, to compare with.")
     ] = False,
+    init: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of the same network to start from.")
+    ] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda.")] = None,
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes that make examples.")
@@ -210,6 +213,7 @@ def train_lifter(
     given: dict[str, Any] = {
         "num_steps": steps,
         "batch_size": batch_size,
+        "init": init,
         "device": device,
         "num_workers": workers,
         "seed": seed,
@@ -223,6 +227,6 @@ def train_lifter(
         console.set_up_logging(errors, quiet=False, verbose=True)
         given = {name: value for name, value in given.items() if value is not None}
         if baseline:
-            given["lifter"] = train.BASELINE
+            given |= {"lifter": train.BASELINE, "loss": train.BASELINE_LOSS}
         path = train.train_lifter(train.TrainConfig(poses, out, **given))
         output.print(f"wrote {escape(str(path))}")

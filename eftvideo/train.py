@@ -14,18 +14,18 @@ from typing import Any, TypeVar, cast
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from eftvideo import metrics
 from eftvideo.bodies import BodyModel, load_body
+from eftvideo.errors import ConfigError
 from eftvideo.regressors.lifter import LifterConfig, Model
-from eftvideo.skeletons import LIMB12, SMPL24, select
 from eftvideo.synthetic.examples import Sampling, Truth, make_examples
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig
-from eftvideo.types import Crops, Prediction
+from eftvideo.train_losses import LossWeights, evaluate, losses
+from eftvideo.types import Crops
 
 log = logging.getLogger(__name__)
 _Part = TypeVar("_Part", Crops, Truth)
@@ -33,6 +33,9 @@ _Part = TypeVar("_Part", Crops, Truth)
 
 BASELINE = LifterConfig(width=768, hidden=768, num_blocks=3, context_offsets_s=(), canonical=False)
 """The first network tried: one frame, keypoints as they are in the crop."""
+
+BASELINE_LOSS = LossWeights(points=10.0, aligned=0.0)
+"""What the first network was trained with."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,17 @@ class TrainConfig:
     """Processes that make examples."""
     eval_every: int = 500
     save_every: int = 200
+    init: Path | None = None
+    """Weights of the same network to start from."""
     lifter: LifterConfig = field(default_factory=LifterConfig)
+    loss: LossWeights = field(default_factory=LossWeights)
     scene: SceneConfig = field(default_factory=SceneConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
 
 
 def sampling_of(cfg: LifterConfig) -> Sampling:
     """Windows with the context that a lifter looks at."""
-    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))), repeats=2)
+    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))), repeats=4)
 
 
 class Examples(IterableDataset):
@@ -88,42 +94,6 @@ class Examples(IterableDataset):
             yield batch
 
 
-def losses(
-    model: Model, body: BodyModel, prediction: Prediction, crops: Crops, truth: Truth
-) -> dict[str, Tensor]:
-    """Terms of the loss, each a mean over the examples that count.
-
-    points: distance of joints and keypoints from the truth, both from the pelvis, metres.
-    rotation: squared distance of local and global rotation matrices. betas: squared.
-    image: distance in the crop, clamped. depth: error of the logarithm of the pelvis' depth.
-    """
-    params = prediction.params
-    joints, keypoints = body.joints_and_keypoints(params, which="all")
-    points = torch.cat([joints, keypoints], dim=1)
-    root = joints[:, :1]
-    weight = truth.weight / truth.weight.sum().clamp(min=1.0)
-    error = (points - root) - (truth.points - truth.points[:, :1])
-    distance = (error.square().sum(-1) + 1e-6).sqrt().mean(dim=1)
-    local = torch.cat([params.global_orient[:, None], params.body_pose], dim=1)
-    rotation = (local - truth.rotations).square().sum(dim=(2, 3)).mean(dim=1)
-    pelvis = model.pelvis(prediction, crops)
-    seen = pelvis[:, None] + points - root
-    half = (crops.size_px / 2.0)[:, None]
-    image = _slope(seen) - _slope(truth.points)
-    image = (image.norm(dim=-1) * crops.focal_length_px[:, None] / half).clamp(max=0.5).mean(dim=1)
-    depth = (pelvis[:, 2].clamp(min=0.1).log() - truth.pelvis[:, 2].log()).abs().clamp(max=1.0)
-    betas = (params.betas - truth.betas).square().mean(dim=1)
-    terms = {"points": distance, "rotation": rotation, "image": image, "depth": depth}
-    return {k: (v * weight).sum() for k, v in (terms | {"betas": betas}).items()}
-
-
-LOSS_WEIGHTS = {"points": 10.0, "rotation": 0.3, "image": 1.0, "depth": 0.3, "betas": 0.02}
-
-
-def _slope(points: Tensor) -> Tensor:
-    return points[..., :2] / points[..., 2:].clamp(min=0.2)
-
-
 def to_device(batch: tuple[Crops, Truth], device: str) -> tuple[Crops, Truth]:
     """Move every tensor of a batch."""
     crops, truth = batch
@@ -133,23 +103,6 @@ def to_device(batch: tuple[Crops, Truth], device: str) -> tuple[Crops, Truth]:
 def _moved(part: _Part, device: str) -> _Part:
     tensors: dict[str, Any] = {k: v if v is None else v.to(device) for k, v in vars(part).items()}
     return type(part)(**tensors)
-
-
-@torch.no_grad()
-def evaluate(model: Model, body: BodyModel, crops: Crops, truth: Truth) -> dict[str, float]:
-    """MPJPE and PA-MPJPE (mm, 12 limb joints), and 2D error (rms px of a 224 crop)."""
-    keep = truth.weight > 0
-    crops, truth = crops.select(keep), truth.select(keep)
-    prediction = model.decode(model(model.encode(crops)), crops)
-    joints, _ = body.joints_and_keypoints(prediction.params)
-    limbs = select(LIMB12, SMPL24)
-    root = joints[:, :1]
-    true_joints = truth.points[:, :24]
-    absolute = metrics.mpjpe(
-        (joints - root)[:, limbs], (true_joints - true_joints[:, :1])[:, limbs], root=None
-    )
-    aligned = metrics.pa_mpjpe(joints[:, limbs], true_joints[:, limbs])
-    return {"mpjpe_mm": 1e3 * absolute.mean().item(), "pa_mpjpe_mm": 1e3 * aligned.mean().item()}
 
 
 def held_out_set(cfg: TrainConfig, body: BodyModel, num: int = 4096) -> tuple[Crops, Truth]:
@@ -172,12 +125,15 @@ def train_lifter(cfg: TrainConfig) -> Path:
     """Train, or go on from the checkpoint in `cfg.out`; returns the weights file.
 
     Raises:
-        ConfigError: the pose library is missing.
+        ConfigError: the pose library is missing, or `init` is of another network.
     """
     cfg.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(cfg.seed)
     body = load_body(device=cfg.device)
-    model = Model(cfg.lifter).to(cfg.device)
+    model = Model.from_weights(cfg.init) if cfg.init else Model(cfg.lifter)
+    if model.cfg != cfg.lifter:
+        raise ConfigError(f"{cfg.init} is of another network: {model.cfg}, expected {cfg.lifter}")
+    model = model.train().requires_grad_(True).to(cfg.device)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(cfg.ema)
     )
@@ -218,7 +174,8 @@ def _step(
     with torch.autocast(cfg.device.split(":")[0], torch.bfloat16):
         raw = model(model.encode(crops))
     terms = losses(model, body, model.decode(raw.float(), crops), crops, truth)
-    total = sum((LOSS_WEIGHTS[k] * v for k, v in terms.items()), torch.zeros((), device=raw.device))
+    weights = vars(cfg.loss)
+    total = sum((weights[k] * v for k, v in terms.items()), torch.zeros((), device=raw.device))
     optimizer.zero_grad()
     total.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -24,13 +24,13 @@ LAYERS = (
     "bodies losses",
     "detectors regressors renderers",
     "tuning eft retarget synthetic",
-    "fitting overlay doctor train pipeline",
+    "fitting overlay doctor train_losses train pipeline",
     "options console cli __main__ __init__",
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 """By a module's first name: a folder is one layer."""
 PARTS = ("bodies", "detectors", "regressors", "renderers")
-KNOWS_PARTS = {"doctor", "train", "tuning"}
+KNOWS_PARTS = {"doctor", "train", "train_losses", "tuning"}
 """Modules that may name a concrete part: the doctor checks them, the trainer trains one."""
 
 OWNERS = {

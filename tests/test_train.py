@@ -74,3 +74,15 @@ def test_a_perfect_answer_has_no_loss(cfg):
 def test_no_library_is_a_clear_error(cfg, tmp_path):
     with pytest.raises(ConfigError, match="--poses"):
         train.train_lifter(replace(cfg, poses=tmp_path / "none.npz", out=tmp_path / "o"))
+
+
+def test_training_can_start_from_weights(cfg, tmp_path):
+    first = train.train_lifter(replace(cfg, num_steps=12))
+    start = Model.from_weights(first).state_dict()
+    path = train.train_lifter(
+        replace(cfg, out=tmp_path, num_steps=1, learning_rate=0.0, init=first)
+    )
+    for name, value in Model.from_weights(path).state_dict().items():
+        assert torch.equal(value, start[name]), name
+    with pytest.raises(ConfigError, match="another network"):
+        train.train_lifter(replace(cfg, out=tmp_path / "x", lifter=LifterConfig(), init=first))

@@ -11,9 +11,15 @@ from eftvideo import camera
 from eftvideo.bodies import BodyModel
 from eftvideo.config import CropConfig
 from eftvideo.crops import crop_people
-from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.synthetic.motions import Motion, MotionLibrary
 from eftvideo.synthetic.observer import NoiseConfig, Observation, observe, self_hidden
-from eftvideo.synthetic.scenes import SceneConfig, Scenes, draw_scenes
+from eftvideo.synthetic.scenes import (
+    SceneConfig,
+    Scenes,
+    draw_betas,
+    draw_scenes,
+    vary_motion,
+)
 from eftvideo.types import Crops, SmplParams
 
 MIN_VISIBLE = 5
@@ -50,7 +56,7 @@ class Sampling:
     pan: float = 0.4
     """Share of windows in which the camera pans; its speed is about 0.5 box sides a second."""
     repeats: int = 1
-    """How often each window is observed, with other errors each time; saves posing bodies."""
+    """How often each posed body is seen, by other cameras with other errors: posing is dear."""
     single: float = 0.1
     """Share of windows of which only the centre frame is known (photographs, very short tracks)."""
 
@@ -60,15 +66,30 @@ class Sampling:
         return self.offsets_s.index(0.0)
 
 
+def body_points(body: BodyModel, rotations: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+    """Joints (N, T, 24, 3) and keypoints (N, T, K, 3) from the pelvis, in the body's own frame.
+
+    Args:
+        body: the body. rotations: (N, T, 24, 3, 3), of which joint 0 is left out. betas: (N, 10).
+    """
+    n, t = rotations.shape[:2]
+    turns = rotations.flatten(0, 1)
+    upright = torch.eye(3, dtype=turns.dtype).expand(n * t, 3, 3)
+    params = SmplParams(upright, turns[:, 1:], betas.repeat_interleave(t, dim=0))
+    joints, keypoints = body.joints_and_keypoints(params, which="all")
+    pelvis = joints[:, :1]
+    return (joints - pelvis).unflatten(0, (n, t)), (keypoints - pelvis).unflatten(0, (n, t))
+
+
+def place_points(scenes: Scenes, points: Tensor) -> Tensor:
+    """`body_points` (N, T, K, 3) in the camera frame, metres."""
+    return points @ scenes.rotations[:, :, 0].mT + scenes.pelvis[:, :, None]
+
+
 def posed_points(body: BodyModel, scenes: Scenes) -> tuple[Tensor, Tensor]:
     """All joints (N, T, 24, 3) and keypoints (N, T, K, 3) in the camera frame, metres."""
-    n, t = scenes.pelvis.shape[:2]
-    rotations = scenes.rotations.flatten(0, 1)
-    betas = scenes.betas.repeat_interleave(t, dim=0)
-    params = SmplParams(rotations[:, 0], rotations[:, 1:], betas)
-    joints, keypoints = body.joints_and_keypoints(params, which="all")
-    shift = scenes.pelvis.flatten(0, 1)[:, None] - joints[:, :1]
-    return (joints + shift).unflatten(0, (n, t)), (keypoints + shift).unflatten(0, (n, t))
+    joints, keypoints = body_points(body, scenes.rotations, scenes.betas)
+    return place_points(scenes, joints), place_points(scenes, keypoints)
 
 
 def observe_scenes(
@@ -122,12 +143,17 @@ def make_examples(
     speed = low + (high - low) * torch.rand(num, 1, generator=g)
     speed = speed[: num // sampling.repeats]
     motion, inside = library.sample(len(speed), offsets * speed * library.fps, g)
-    scenes = draw_scenes(motion, scene_cfg, g, vary=vary)
-    joints, keypoints = posed_points(body, scenes)
-    if sampling.repeats > 1:
-        scenes, joints, keypoints, inside = _repeat(
-            sampling.repeats, scenes, joints, keypoints, inside
-        )
+    if vary:
+        motion = vary_motion(motion, scene_cfg, g)
+    betas = draw_betas(len(speed), scene_cfg, g)
+    points = body_points(body, motion.rotations, betas)
+    parts = (motion.rotations, motion.pelvis, betas, inside, *points)
+    rotations, pelvis, betas, inside, joints, keypoints = (
+        v.repeat_interleave(sampling.repeats, dim=0) for v in parts
+    )
+    close_up = scene_cfg.close_up if vary else 0.0
+    scenes = draw_scenes(Motion(rotations, pelvis), scene_cfg, g, betas=betas, close_up=close_up)
+    joints, keypoints = place_points(scenes, joints), place_points(scenes, keypoints)
     num = len(inside)
     time_s = offsets.expand(num, -1)
     seen, _ = observe_scenes(
@@ -138,19 +164,6 @@ def make_examples(
     return _crops(scenes, seen, found, sampling.center), _truth(
         scenes, seen, joints, keypoints, sampling.center
     )
-
-
-def _repeat(
-    times: int, scenes: Scenes, joints: Tensor, keypoints: Tensor, inside: Tensor
-) -> tuple[Scenes, Tensor, Tensor, Tensor]:
-    """Every window several times, one after the other."""
-    again = Scenes(
-        *(getattr(scenes, f.name).repeat_interleave(times, dim=0) for f in fields(scenes))
-    )
-    joints, keypoints, inside = (
-        v.repeat_interleave(times, dim=0) for v in (joints, keypoints, inside)
-    )
-    return again, joints, keypoints, inside
 
 
 def _pan(

@@ -63,6 +63,10 @@ class MotionLibrary:
     def __len__(self) -> int:
         return len(self._axis_angle)
 
+    def distinct_poses(self) -> Tensor:
+        """(P, 23, 3) axis-angle body poses of the frames without near duplicates."""
+        return self._axis_angle[self._distinct, 1:]
+
     def sample(
         self, num: int, offsets: Tensor, generator: torch.Generator
     ) -> tuple[Motion, Tensor]:

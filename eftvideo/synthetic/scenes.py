@@ -16,6 +16,9 @@ from eftvideo.synthetic.postures import make_up
 ASPECTS = ((1280, 720), (1280, 720), (720, 1280), (960, 720), (1080, 1080))
 """Widths and heights of pictures, px; landscape counts double. Only ratios matter."""
 
+CLOSE_UP = (1.0, 2.5)
+"""Standing heights of `close_up` people over the picture's shorter side."""
+
 
 @dataclass(frozen=True)
 class SceneConfig:
@@ -41,6 +44,8 @@ class SceneConfig:
     betas_std: float = 1.0
     wide_betas: float = 0.05
     """Share of people with betas of twice that spread (children, very heavy people)."""
+    close_up: float = 0.08
+    """Share of training windows with a person up to 2.5 times the picture's shorter side."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ _UPPER = [
 _COLLARS = [SMPL24.index("left_collar"), SMPL24.index("right_collar")]
 
 
-def _vary(motion: Motion, cfg: SceneConfig, g: torch.Generator) -> Motion:
+def vary_motion(motion: Motion, cfg: SceneConfig, g: torch.Generator) -> Motion:
     """Mixed upper bodies, made-up postures, wild turns and a constant noise on every joint."""
     n = len(motion.pelvis)
     rotations = motion.rotations.clone()
@@ -97,22 +102,40 @@ def world_to_camera(cfg: SceneConfig, num: int, g: torch.Generator) -> Tensor:
     return about_axis(2, roll * degree) @ about_axis(0, pitch * degree) @ flip @ heading
 
 
+def draw_betas(num: int, cfg: SceneConfig, g: torch.Generator) -> Tensor:
+    """(N, 10) bodies of the population."""
+    wide = 1.0 + (torch.rand(num, 1, generator=g) < cfg.wide_betas).float()
+    return (torch.randn(num, 10, generator=g) * cfg.betas_std * wide).clamp(-5.0, 5.0)
+
+
 def draw_scenes(
-    motion: Motion, cfg: SceneConfig, g: torch.Generator, *, vary: bool = True
+    motion: Motion,
+    cfg: SceneConfig,
+    g: torch.Generator,
+    *,
+    betas: Tensor | None = None,
+    close_up: float = 0.0,
 ) -> Scenes:
-    """Put each window's person, with a body of the population, before a camera of its own."""
-    if vary:
-        motion = _vary(motion, cfg, g)
+    """Put each window's person before a camera of its own.
+
+    Args:
+        motion: N windows.
+        cfg: how cameras and places are drawn.
+        g: source of chance.
+        betas: (N, 10); drawn from the population where not given.
+        close_up: share of people larger than the picture.
+    """
     n, num_frames = motion.pelvis.shape[:2]
-    wide = 1.0 + (torch.rand(n, 1, generator=g) < cfg.wide_betas).float()
-    betas = (torch.randn(n, 10, generator=g) * cfg.betas_std * wide).clamp(-5.0, 5.0)
+    betas = draw_betas(n, cfg, g) if betas is None else betas
     size = torch.tensor(ASPECTS, dtype=torch.float32)
     image_size = size[torch.randint(len(size), (n,), generator=g)]
     low, high = cfg.fov_deg
     fov = torch.deg2rad(low + (high - low) * torch.rand(n, generator=g))
     focal = image_size.amax(dim=1) / (2.0 * torch.tan(fov / 2.0))
-    low, high = cfg.person_size
-    share = torch.exp(math.log(low) + (math.log(high) - math.log(low)) * torch.rand(n, generator=g))
+    share = _between(cfg.person_size, torch.rand(n, generator=g))
+    if close_up:
+        near = _between(CLOSE_UP, torch.rand(n, generator=g))
+        share = torch.where(torch.rand(n, generator=g) < close_up, near, share)
     depth = (focal * 1.7 / (share * image_size.amin(dim=1))).clamp(min=1.0)
     place = (torch.rand(n, 2, generator=g) - 0.5) * image_size * 0.9
     root = torch.cat([place / focal[:, None] * depth[:, None], depth[:, None]], dim=1)
@@ -124,3 +147,9 @@ def draw_scenes(
     rotations[:, :, 0] = view[:, None] @ rotations[:, :, 0]
     pelvis[..., 2] = pelvis[..., 2].clamp(min=0.6)
     return Scenes(rotations, betas, pelvis, focal, image_size)
+
+
+def _between(limits: tuple[float, float], at: Tensor) -> Tensor:
+    """Log-uniform numbers."""
+    low, high = math.log(limits[0]), math.log(limits[1])
+    return torch.exp(low + (high - low) * at)
