@@ -64,7 +64,7 @@ class Model(nn.Module):
     crop_size_px = 0
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256="1e0dbbe3cf161c2511e3d1ad096041cdb412af9bd830215100bd271c8b3c98f1",
+        sha256="437f7b976e61000b1bf3d338f867813d268a5b2c1829d0e77b2e005e1e61d810",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
