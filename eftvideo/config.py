@@ -6,9 +6,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Method = Literal["eft", "regress"]
+Method = Literal["eft", "smplify", "regress"]
+SmplifyInit = Literal["regressor", "mean"]
 DrawMode = Literal["mesh", "skeleton", "both"]
 Tracker = Literal["bytetrack", "botsort"]
+OutputKind = Literal["mp4", "gif", "png"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,48 @@ class EftConfig:
 
 
 @dataclass(frozen=True)
+class SmplifyConfig:
+    """SMPLify, the baseline; constants of SPIN (smplify.py, losses.py) unless said otherwise."""
+
+    prior: bool = True
+    """Whether the pose prior counts (it gives the mean pose all the same)."""
+    init: SmplifyInit = "regressor"
+    """Where a person without a start begins: at the regressor's answer (SPIN), or at the mean pose
+    with the camera from the torso (Bogo et al. 2016)."""
+    camera_steps: int = 100
+    """Adam steps of stage 1 at most: orientation and camera."""
+    body_steps: int = 100
+    """Adam steps of stage 2 at most: pose, shape and orientation."""
+    learning_rate: float = 1e-2
+    """Adam's rate in both stages: radians, betas, metres."""
+    robust_px: float = 100.0
+    """Geman-McClure scale, px of a 224 px crop, of each coordinate."""
+    depth_weight: float = 100.0
+    """Squared, of the squared change of distance (m, for a focal length of 5000 px) in stage 1."""
+    pose_weight: float = 4.78
+    """Squared, of the pose prior."""
+    angle_weight: float = 15.2
+    """Squared, of the limits of elbows and knees."""
+    shape_weight: float = 5.0
+    """Squared, of the sum of squared betas."""
+    body_hip_weight: float = 0.0
+    """Further weight of the hips in stage 2; SPIN leaves them out there."""
+    min_score: float = 0.3
+    """As in EftConfig, so that both see the same keypoints and state the same errors; so too
+    `face_weight`, `hip_weight`, `min_joints`, `max_loss_px` and `max_abs_beta`."""
+    face_weight: float = 0.2
+    hip_weight: float = 0.4
+    min_joints: int = 6
+    stall_steps: int = 20
+    """A stage ends, for one person, after so many steps without a gain of `stall_share` (SPIN
+    always takes all steps)."""
+    stall_share: float = 1e-3
+    """Of the objective."""
+    max_loss_px: float = 16.0
+    max_abs_beta: float = 5.0
+
+
+@dataclass(frozen=True)
 class RenderConfig:
     """The overlay video."""
 
@@ -127,6 +171,31 @@ class RenderConfig:
 
 
 @dataclass(frozen=True)
+class RerenderConfig:
+    """`eftvideo render`: a finished result drawn anew."""
+
+    views: tuple[str, ...] = ("overlay",)
+    """Pictures of the grid: those of `rerender_views.VIEWS`."""
+    draw: tuple[str, ...] = ()
+    """How people are drawn: those of `rerender_panels.LAYERS`; empty: as the run drew them."""
+    plain: bool = False
+    """Plain ground in the place of the clip's pictures."""
+    track_ids: tuple[int, ...] = ()
+    """Draw only these people; empty draws all."""
+    frames: tuple[int, ...] = ()
+    """Draw only these frames, by their index in the file; empty draws all that the run read."""
+    output: OutputKind = "mp4"
+    turn_s: float = 8.0
+    """The turntable goes round once in this time."""
+    trail_s: float = 0.7
+    """Trails show this much of the past."""
+    max_width_px: int = 1920
+    """A grid of several views is shrunk to this width; one view keeps the clip's size."""
+    gif_width_px: int = 640
+    gif_fps: int = 12
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that `eftvideo run` can be told. Goes into the result as JSON."""
 
@@ -134,9 +203,16 @@ class RunConfig:
     detect: DetectConfig = field(default_factory=DetectConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     eft: EftConfig = field(default_factory=EftConfig)
+    smplify: SmplifyConfig = field(default_factory=SmplifyConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     method: Method = "eft"
     warm_start: bool = True
+    lanes: int = 16
+    """Pieces of the clip fitted side by side: a step of many rows costs little more than of one."""
+    piece_frames: int = 24
+    """The longest piece; at its first frame people start cold."""
+    run_in_frames: int = 3
+    """Frames before a piece that are fitted too, and thrown away, so that it begins warm."""
     regressor: str = "lifter"
     regressor_weights: str | None = None
     body: str | None = None

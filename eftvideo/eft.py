@@ -7,8 +7,8 @@ at once, each on weights of their own, and start from what fitted them in the fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,24 +19,11 @@ from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
 from eftvideo.rotations import rotation_angle
 from eftvideo.tuning import Adam, PersonState, Weights
-from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
+from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction
+from eftvideo.warm_start import WarmStart
 
 MIN_DEPTH_M = 0.2
 """A fit whose body stands nearer to the camera than this is rejected."""
-
-
-@dataclass(frozen=True)
-class WarmStart:
-    """What is carried from frame to frame, by track id. Empty at the start and after a cut."""
-
-    people: dict[int, PersonState] = field(default_factory=dict)
-
-    def of(self, track_id: int, time_s: float, cfg: EftConfig) -> PersonState | None:
-        """The person's state, unless it is too old."""
-        state = self.people.get(track_id)
-        if state is None or abs(time_s - state.time_s) > cfg.max_warm_gap_s + 1e-6:
-            return None
-        return state
 
 
 @dataclass
@@ -94,28 +81,47 @@ def fit(
         those of earlier ones that are not too old to come back.
     """
     cfg, warm_start = cfg or EftConfig(), warm_start or WarmStart()
-    known = {i: s for i in warm_start.people if (s := warm_start.of(i, time_s, cfg)) is not None}
     own = own or regress(regressor, body, crops, cfg)
+    starts = warm_start.of(track_ids, time_s, cfg.max_warm_gap_s)
+    result, states = fit_rows(regressor, body, crops, starts, cfg, own)
+    return result, warm_start.after(track_ids, states, time_s, cfg.max_warm_gap_s)
+
+
+def fit_rows(
+    regressor: Regressor,
+    body: BodyModel,
+    crops: Crops,
+    starts: Sequence[PersonState | None],
+    cfg: EftConfig,
+    own: FitResult,
+) -> tuple[FitResult, list[PersonState | None]]:
+    """Fit N people, of one frame or of several, each on weights of its own.
+
+    Args:
+        regressor, body: neither is changed.
+        crops: N people.
+        starts: what this returned for the same person in the frame before, or None: cold.
+        cfg: see there.
+        own: what `regress` says of these crops.
+
+    Returns:
+        The fits, and the states to start the next frame from; None for the rejected.
+    """
     if not len(crops):
-        return own, WarmStart(known)
-    chunk = cfg.max_people or len(crops)
-    results, states = [], {}
-    for rows in torch.arange(len(crops)).split(chunk):
-        ids = [int(track_ids[i]) for i in rows.tolist()]
+        return own, []
+    results, states = [], []
+    for rows in torch.arange(len(crops)).split(cfg.max_people or len(crops)):
         part, new = _fit_chunk(
             regressor,
             body,
             crops.select(rows),
             own.select(rows),
-            [known.get(i) for i in ids],
-            time_s,
+            [starts[i] for i in rows.tolist()],
             cfg,
         )
         results.append(part)
-        states |= {i: s for i, s in zip(ids, new, strict=True) if s is not None}
-    fitted_now = {int(i) for i in track_ids}
-    kept = {i: s for i, s in known.items() if i not in fitted_now}
-    return _join(results), WarmStart(kept | states)
+        states += new
+    return FitResult.cat(results), states
 
 
 def _fit_chunk(
@@ -124,7 +130,6 @@ def _fit_chunk(
     crops: Crops,
     own: FitResult,
     starts: list[PersonState | None],
-    time_s: float,
     cfg: EftConfig,
 ) -> tuple[FitResult, list[PersonState | None]]:
     weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
@@ -149,9 +154,7 @@ def _fit_chunk(
         torch.where(accepted, FITTED, REJECTED),
     )
     states = [
-        PersonState(best.theta[i], adam.first[i], adam.second[i], adam.count[i], time_s)
-        if ok
-        else None
+        PersonState(best.theta[i], adam.first[i], adam.second[i], adam.count[i]) if ok else None
         for i, ok in enumerate(accepted.tolist())
     ]
     return result, states
@@ -258,27 +261,4 @@ def _acceptable(
         & (change.amax(-1) <= cfg.max_pose_change_rad)
         & (depth >= MIN_DEPTH_M)
         & (tuned.pred_cam[:, 0] > 0)
-    )
-
-
-def _join(parts: list[FitResult]) -> FitResult:
-    """The people of several chunks as one batch."""
-    if len(parts) == 1:
-        return parts[0]
-
-    def cat(tensors: Iterable[Tensor]) -> Tensor:
-        return torch.cat(list(tensors))
-
-    answers = [p.prediction for p in parts]
-    params = SmplParams(
-        cat(a.params.global_orient for a in answers),
-        cat(a.params.body_pose for a in answers),
-        cat(a.params.betas for a in answers),
-    )
-    return FitResult(
-        Prediction(params, cat(a.pred_cam for a in answers)),
-        cat(p.loss_px_start for p in parts),
-        cat(p.loss_px for p in parts),
-        cat(p.num_steps for p in parts),
-        cat(p.status for p in parts),
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eftvideo import camera
-from eftvideo.config import EftConfig
+from eftvideo.config import EftConfig, SmplifyConfig
 from eftvideo.crops import CROP_SIDE_PX
 from eftvideo.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops
@@ -27,7 +27,7 @@ def project_to_crop(points_cam: Tensor, crops: Crops) -> Tensor:
     return (px - crops.center_px[:, None]) / (crops.size_px / 2.0)[:, None, None]
 
 
-def joint_weights(score: Tensor, cfg: EftConfig) -> Tensor:
+def joint_weights(score: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
     """(N, 17) keypoint scores to weights: 0 below `min_score`, face and hips lighter."""
     scale = score.new_ones(17)
     scale[list(COCO17_FACE)] = cfg.face_weight

@@ -24,7 +24,6 @@ class PersonState:
     second_moment: Tensor
     num_updates: Tensor
     """() how many updates the moments have seen (Adam's bias correction)."""
-    time_s: float
 
 
 class Weights:

@@ -267,3 +267,23 @@ class FitResult:
             self.num_steps[index],
             self.status[index],
         )
+
+    @classmethod
+    def cat(cls, parts: Sequence[FitResult]) -> FitResult:
+        """The people of several results, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        answers = [p.prediction for p in parts]
+        params = [a.params for a in answers]
+        joined = SmplParams(
+            _cat([p.global_orient for p in params]),
+            _cat([p.body_pose for p in params]),
+            _cat([p.betas for p in params]),
+        )
+        return cls(
+            Prediction(joined, _cat([a.pred_cam for a in answers])),
+            _cat([p.loss_px_start for p in parts]),
+            _cat([p.loss_px for p in parts]),
+            _cat([p.num_steps for p in parts]),
+            _cat([p.status for p in parts]),
+        )

@@ -141,8 +141,9 @@ def test_carry_pulls_back_to_the_base(regressor, body):
     crops, _ = people(regressor, body, 1)
     _, state = eft.fit(regressor, body, crops, [1], 0.0, None, CFG)
     base = Weights(regressor, CFG.tune).base
-    tuned = (state.people[1].theta - base).norm()
-    theta, _ = eft._start(Weights(regressor, CFG.tune), [state.people[1]], CFG)
+    carried = state.people[1].state
+    tuned = (carried.theta - base).norm()
+    theta, _ = eft._start(Weights(regressor, CFG.tune), [carried], CFG)
     assert (theta[0] - base).norm() == pytest.approx(CFG.carry * tuned.item(), rel=1e-4)
 
 

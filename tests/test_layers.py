@@ -20,10 +20,11 @@ FILES = {
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
     "rotations camera crops metrics weights unpickle results probe decord_decode ffmpeg_decode "
-    "video encode shots swaps tracklets tracks progress",
+    "video encode shots swaps tracklets tracks progress pieces "
+    "warm_start",
     "bodies losses",
     "detectors regressors renderers",
-    "tuning eft retarget synthetic",
+    "tuning eft retarget synthetic rows",
     "fitting overlay doctor train_losses train pipeline",
     "options console cli __main__ __init__",
 )
