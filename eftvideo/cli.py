@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import eftvideo
-from eftvideo import options, plugins
+from eftvideo import cli_eval, options, plugins
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, EftVideoError
 
@@ -230,3 +230,6 @@ def train_lifter(
             given |= {"lifter": train.BASELINE, "loss": train.BASELINE_LOSS}
         path = train.train_lifter(train.TrainConfig(poses, out, **given))
         output.print(f"wrote {escape(str(path))}")
+
+
+cli_eval.register(app, output, _one_line_errors)

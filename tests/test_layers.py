@@ -20,13 +20,15 @@ FILES = {
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
     "rotations camera crops metrics weights unpickle results probe decord_decode ffmpeg_decode "
-    "video encode shots swaps tracklets tracks progress pieces "
+    "evaluate_truth evaluate_match "
+    "video encode shots swaps tracklets tracks progress pictures pieces "
     "warm_start",
     "bodies losses",
     "detectors regressors renderers",
-    "tuning eft retarget synthetic rows",
-    "fitting overlay doctor train_losses train pipeline",
-    "options console cli __main__ __init__",
+    "tuning eft retarget synthetic datasets evaluate_body rows",
+    "fitting overlay rerender rerender_views rerender_panels rerender_files "
+    "evaluate doctor train_losses train pipeline",
+    "options console cli cli_eval cli_render __main__ __init__",
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 """By a module's first name: a folder is one layer."""
@@ -35,8 +37,8 @@ KNOWS_PARTS = {"doctor", "train", "train_losses", "tuning"}
 """Modules that may name a concrete part: the doctor checks them, the trainer trains one."""
 
 OWNERS = {
-    "typer": {"cli", "options"},
-    "rich": {"cli", "console"},
+    "typer": {"cli", "options", "cli_eval", "cli_render"},
+    "rich": {"cli", "console", "cli_eval", "cli_render"},
     "ultralytics": {"detectors.yolo_pose"},
     "torchvision": set(),
     "smplx": {"bodies.smpl"},
@@ -47,11 +49,22 @@ OWNERS = {
     "scenedetect": {"shots"},
     "roma": {"rotations"},
     "safetensors": {"weights", "train"},
-    "cv2": {"detectors.yolo_pose", "renderers._paint"},
+    "cv2": {"detectors.yolo_pose", "renderers._paint", "pictures"},
+    "lap": {"evaluate_match"},
     "scipy": set(),
     "anny": set(),
 }
-LIGHT = {"errors", "config", "skeletons", "plugins", "progress", "__init__", "cli", "options"}
+LIGHT = {
+    "errors",
+    "config",
+    "skeletons",
+    "plugins",
+    "progress",
+    "__init__",
+    "cli",
+    "cli_eval",
+    "options",
+}
 """Imported by `eftvideo --help`: numpy, torch and the like stay out."""
 
 
