@@ -106,6 +106,8 @@ class EftConfig:
     """Fewer usable keypoints: no fit, the regressor's answer stays (EFT's COCO-All: 6)."""
     max_loss_px: float = 16.0
     """A fit that ends above is rejected."""
+    max_rise_px: float = 1.0
+    """A fit whose plain 2D error is above the regressor's own by more than this is rejected."""
     max_abs_beta: float = 5.0
     """A fit with a shape coefficient beyond is rejected (EFT used 3 to 5)."""
     max_pose_change_rad: float = 1.2
@@ -149,13 +151,35 @@ class SmplifyConfig:
     face_weight: float = 0.2
     hip_weight: float = 0.4
     min_joints: int = 6
-    stall_steps: int = 20
+    stall_steps: int = 10
     """A stage ends, for one person, after so many steps without a gain of `stall_share` (SPIN
     always takes all steps)."""
-    stall_share: float = 1e-3
+    stall_share: float = 5e-3
     """Of the objective."""
     max_loss_px: float = 16.0
     max_abs_beta: float = 5.0
+
+
+@dataclass(frozen=True)
+class SmoothConfig:
+    """Smoothing of whole tracks after the fit, and filling of short gaps; see docs/smoothing.md."""
+
+    strength: float = 1.0
+    """Factor of all window lengths; 0 does not smooth."""
+    bandwidths_s: tuple[float, ...] = (0.033, 0.05, 0.07, 0.1, 0.14, 0.2)
+    """Standard deviations of the windows to choose from, seconds."""
+    gate: float = 1.05
+    """Windows grow while their answers differ by less than this many deviations of the noise."""
+    share_joints: float = 2.0
+    """Joints this many steps away on the skeleton still have a say in a joint's window."""
+    depth_factor: float = 4.0
+    """Windows along the ray over those across it: depth is what one camera knows least."""
+    fill_gaps: bool = True
+    max_gap_s: float = 0.5
+    """Gaps up to this are filled in, if the person has the same id before and after."""
+    rejected_weight: float = 0.3
+    filled_weight: float = 0.1
+    """Trust in rejected fits and in filled frames; fitted ones have 1."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +228,7 @@ class RunConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     eft: EftConfig = field(default_factory=EftConfig)
     smplify: SmplifyConfig = field(default_factory=SmplifyConfig)
+    smooth: SmoothConfig = field(default_factory=SmoothConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     method: Method = "eft"
     warm_start: bool = True

@@ -141,10 +141,37 @@ def test_carry_pulls_back_to_the_base(regressor, body):
     crops, _ = people(regressor, body, 1)
     _, state = eft.fit(regressor, body, crops, [1], 0.0, None, CFG)
     base = Weights(regressor, CFG.tune).base
-    carried = state.people[1].state
-    tuned = (carried.theta - base).norm()
-    theta, _ = eft._start(Weights(regressor, CFG.tune), [carried], CFG)
-    assert (theta[0] - base).norm() == pytest.approx(CFG.carry * tuned.item(), rel=1e-4)
+    change = (state.people[1].state.theta - base).norm().item()
+    still = replace(CFG, threshold_px=1e6)
+    _, after = eft.fit(regressor, body, crops, [1], 0.03, state, still)
+    carried = after.people[1].state
+    assert (carried.theta - base).norm() == pytest.approx(CFG.carry * change, rel=1e-4)
+
+
+def test_sequences_go_on_alone_as_frame_by_frame(regressor, body):
+    crops, _ = people(regressor, body, 6)
+    own = eft.regress(regressor, body, crops, CFG)
+    cold = torch.zeros(6, dtype=torch.bool)
+    cold[4] = True
+    done = []
+    fit, _ = eft.fit_sequences(
+        regressor,
+        body,
+        crops,
+        [eft.PersonFrames([0, 1, 2]), eft.PersonFrames([3, 4]), eft.PersonFrames([5])],
+        cold,
+        replace(CFG, max_people=2),
+        own,
+        done=lambda rows: done.extend(rows.tolist()),
+    )
+    assert sorted(done) == list(range(6))
+    for rows in ([0, 1, 2], [3], [4], [5]):
+        state = None
+        for t, row in enumerate(rows):
+            one = crops.select(torch.tensor([row]))
+            single, state = eft.fit(regressor, body, one, [1], 0.03 * t, state, CFG)
+            assert single.num_steps.item() == fit.num_steps[row].item()
+            assert single.loss_px.item() == pytest.approx(fit.loss_px[row].item(), abs=1e-3)
 
 
 def test_nonsense_is_rejected_and_keeps_the_regressors_answer(regressor, body):

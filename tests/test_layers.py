@@ -21,11 +21,11 @@ LAYERS = (
     "errors config plugins skeletons types raw_matroska",
     "rotations camera crops metrics weights unpickle results probe decord_decode ffmpeg_decode "
     "evaluate_truth evaluate_match "
-    "video encode shots swaps tracklets tracks progress pictures pieces "
+    "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
     "warm_start",
     "bodies losses",
     "detectors regressors renderers",
-    "tuning eft retarget synthetic datasets evaluate_body rows",
+    "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows",
     "fitting overlay rerender rerender_views rerender_panels rerender_files "
     "evaluate doctor train_losses train pipeline",
     "options console cli cli_eval cli_render __main__ __init__",

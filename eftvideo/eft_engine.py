@@ -1,0 +1,235 @@
+"""The loop of exemplar fine-tuning: many people at once, each at a frame and a step of their own.
+
+A sequence is one person's frames in order of time; each frame starts from the weights that fitted
+the one before. Sequences do not wait for each other: whoever is done with a frame goes on to the
+next one while the others still step, so that a batch is always full.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from eftvideo import losses
+from eftvideo.bodies import BodyModel
+from eftvideo.config import EftConfig
+from eftvideo.eft_rules import acceptable, projected
+from eftvideo.regressors import Regressor
+from eftvideo.tuning import Adam, PersonState, Weights
+from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
+
+Listener = Callable[[Tensor], None]
+
+
+@dataclass(frozen=True)
+class PersonFrames:
+    """Rows of one person in order, and what they start from."""
+
+    rows: Sequence[int]
+    start: PersonState | None = None
+
+
+class Engine:
+    """Fits the rows of some sequences; made for one call."""
+
+    def __init__(
+        self,
+        regressor: Regressor,
+        body: BodyModel,
+        crops: Crops,
+        own: FitResult,
+        cold: Tensor,
+        cfg: EftConfig,
+    ) -> None:
+        """Look at all rows once.
+
+        Args:
+            regressor, body: neither is changed.
+            crops: R rows. own: the regressor's own answers. cfg: see there.
+            cold: (R,) bool: rows that start from the base weights whatever came before.
+        """
+        self.regressor, self.body, self.cfg = regressor, body, cfg
+        self.weights = Weights(regressor, cfg.tune)
+        self.own, self.cold = own, cold
+        with torch.no_grad():
+            self.encoded = regressor.encode(crops)
+            _, self.own_depth = projected(body, own.prediction, crops)
+        self.crops = replace(crops, context=None, image=None)
+        self.weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
+        self.enough = (self.weight > 0).sum(-1) >= cfg.min_joints
+        params = own.prediction.params
+        self.out = FitResult(
+            Prediction(
+                SmplParams(
+                    params.global_orient.clone(), params.body_pose.clone(), params.betas.clone()
+                ),
+                own.prediction.pred_cam.clone(),
+            ),
+            own.loss_px_start,
+            own.loss_px.clone(),
+            own.num_steps.clone(),
+            own.status.clone(),
+        )
+
+    def run(
+        self, sequences: Sequence[PersonFrames], num_slots: int, done: Listener | None = None
+    ) -> tuple[FitResult, list[PersonState | None]]:
+        """Fit all rows.
+
+        Args:
+            sequences: each row is in one of them.
+            num_slots: people fitted at once.
+            done: told the rows (n,) that were just finished.
+
+        Returns:
+            Results of the R rows, and each sequence's last state; None where its last fit was
+            rejected.
+        """
+        slots = _Slots(self, [s for s in sequences if len(s.rows)], num_slots)
+        while len(slots.active):
+            stopped = self._step(slots)
+            if len(stopped):
+                accepted = self._finish(slots, stopped)
+                if done is not None:
+                    done(slots.row[stopped])
+                slots.next(stopped, accepted)
+        states = iter(slots.ends[i] for i in range(len(slots.ends)))
+        return self.out, [next(states) if len(s.rows) else s.start for s in sequences]
+
+    def _step(self, slots: _Slots) -> Tensor:
+        """Look at every active slot, move those that go on; returns those that are done."""
+        cfg, active = self.cfg, slots.active
+        rows = slots.row[active]
+        part, weight = self.crops.select(rows), self.weight[rows]
+        leaf = slots.theta[active].requires_grad_()
+        with torch.enable_grad():
+            raw = self.weights.forward(leaf, self.encoded[rows])
+            answer = self.regressor.decode(raw, part)
+            pred, depth = projected(self.body, answer, part)
+            loss = losses.eft_loss(pred, part, weight, answer.params.betas, answer.pred_cam, cfg)
+            loss = loss + cfg.depth_weight * (depth - self.own_depth[rows]).square().mean(-1)
+        seen, target = pred.detach(), part.keypoints[..., :2]
+        error = losses.inlier_error_px(seen, target, weight, cfg.robust_px)
+        gain = 2.0 * error * cfg.stall_px * cfg.reproject_weight / losses.CROP_HALF_PX**2
+        plain = losses.crop_error_px(seen, target, weight)
+        slots.offer(loss.detach(), raw.detach(), plain, gain)
+        go_on = (
+            (error > cfg.threshold_px)
+            & (slots.stalled[active] < cfg.stall_steps)
+            & (slots.num_steps[active] < cfg.num_steps)
+            & self.enough[rows]
+        )
+        if bool(go_on.any()):
+            (gradient,) = torch.autograd.grad(loss.sum(), leaf)
+            going = active[go_on]
+            moved = slots.adam.step(slots.theta, gradient[go_on], going, cfg.learning_rate)
+            slots.theta[going] = torch.lerp(moved, self.weights.base, cfg.pull)
+            slots.num_steps[going] += 1
+        return active[~go_on]
+
+    @torch.no_grad()
+    def _finish(self, slots: _Slots, stopped: Tensor) -> Tensor:
+        """Write the best step of the stopped slots, if it is acceptable; (n,) bool."""
+        rows, out = slots.row[stopped], self.out
+        part, own = self.crops.select(rows), self.own.select(rows)
+        tuned = self.regressor.decode(slots.best_raw[stopped], part)
+        loss_px = slots.best_px[stopped]
+        accepted = acceptable(tuned, own, loss_px, self.enough[rows], part, self.cfg)
+        kept = tuned.where(accepted, own.prediction)
+        params = out.prediction.params
+        params.global_orient[rows] = kept.params.global_orient
+        params.body_pose[rows] = kept.params.body_pose
+        params.betas[rows] = kept.params.betas
+        out.prediction.pred_cam[rows] = kept.pred_cam
+        out.loss_px[rows] = torch.where(accepted, loss_px, own.loss_px)
+        out.num_steps[rows] = slots.num_steps[stopped]
+        out.status[rows] = torch.where(accepted, FITTED, REJECTED)
+        return accepted
+
+
+class _Slots:
+    """The people who are being fitted: weights, optimiser, and the best step of their frame."""
+
+    def __init__(self, engine: Engine, sequences: Sequence[PersonFrames], num_slots: int) -> None:
+        self.engine = engine
+        base = engine.weights.base
+        num = min(num_slots, len(sequences))
+        device = base.device
+        self.theta = base.repeat(num, 1)
+        count = torch.zeros(num, dtype=torch.int64, device=device)
+        self.adam = Adam(torch.zeros_like(self.theta), torch.zeros_like(self.theta), count)
+        self.best_theta = self.theta.clone()
+        self.best_raw: Tensor = base.new_zeros(num, 0)
+        self.best_loss, self.best_px = base.new_zeros(num), base.new_zeros(num)
+        self.stalled, self.num_steps, self.row = count.clone(), count.clone(), count.clone()
+        self.ends: dict[int, PersonState | None] = {}
+        self._waiting = deque(enumerate(sequences))
+        self._of: list[tuple[int, deque[int]]] = [(-1, deque())] * num
+        alive = [slot for slot in range(num) if self._take(slot)]
+        self.active = torch.tensor(alive, dtype=torch.int64, device=device)
+
+    def offer(self, loss: Tensor, raw: Tensor, px: Tensor, gain: Tensor) -> None:
+        """One more step of each active slot: kept if it is the best of its frame."""
+        active = self.active
+        if not self.best_raw.shape[1]:
+            self.best_raw = raw.new_zeros(len(self.theta), raw.shape[1])
+        better = loss < self.best_loss[active]
+        much = loss < self.best_loss[active] - gain
+        self.stalled[active] = torch.where(much, 0, self.stalled[active] + 1)
+        won = active[better]
+        self.best_loss[won], self.best_px[won] = loss[better], px[better]
+        self.best_raw[won], self.best_theta[won] = raw[better], self.theta[won]
+
+    def next(self, stopped: Tensor, accepted: Tensor) -> None:
+        """The stopped slots go on to their next frame, or to the next sequence, or end."""
+        ended = []
+        for slot, ok in zip(stopped.tolist(), accepted.tolist(), strict=True):
+            index, rows = self._of[slot]
+            if rows:
+                self._begin(slot, rows.popleft(), self._state(slot) if ok else None)
+            else:
+                self.ends[index] = self._state(slot) if ok else None
+                if not self._take(slot):
+                    ended.append(slot)
+        if ended:
+            self.active = torch.tensor(
+                [s for s in self.active.tolist() if s not in ended],
+                dtype=torch.int64,
+                device=self.active.device,
+            )
+
+    def _take(self, slot: int) -> bool:
+        """Give the slot the next waiting sequence, if there is one."""
+        if not self._waiting:
+            return False
+        index, sequence = self._waiting.popleft()
+        rows = deque(sequence.rows)
+        self._of[slot] = (index, rows)
+        self._begin(slot, rows.popleft(), sequence.start)
+        return True
+
+    def _state(self, slot: int) -> PersonState:
+        adam = self.adam
+        return PersonState(
+            self.best_theta[slot].clone(),
+            adam.first[slot].clone(),
+            adam.second[slot].clone(),
+            adam.count[slot].clone(),
+        )
+
+    def _begin(self, slot: int, row: int, state: PersonState | None) -> None:
+        """First weights of a frame: the carried share of the change, or the base weights."""
+        base, adam = self.engine.weights.base, self.adam
+        if state is None or bool(self.engine.cold[row]):
+            self.theta[slot] = base
+            adam.first[slot], adam.second[slot], adam.count[slot] = 0.0, 0.0, 0
+        else:
+            self.theta[slot] = torch.lerp(base, state.theta, self.engine.cfg.carry)
+            adam.first[slot], adam.second[slot] = state.first_moment, state.second_moment
+            adam.count[slot] = state.num_updates
+        self.row[slot] = row
+        self.best_loss[slot], self.stalled[slot], self.num_steps[slot] = torch.inf, 0, 0

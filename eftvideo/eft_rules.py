@@ -1,0 +1,48 @@
+"""What EFT's loop and its callers share: the body in the crop, and which fits are accepted."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eftvideo import camera, losses
+from eftvideo.bodies import BodyModel
+from eftvideo.config import EftConfig
+from eftvideo.rotations import rotation_angle
+from eftvideo.types import Crops, FitResult, Prediction
+
+MIN_DEPTH_M = 0.2
+"""A fit whose body stands nearer to the camera than this is rejected."""
+
+
+def projected(body: BodyModel, prediction: Prediction, crops: Crops) -> tuple[Tensor, Tensor]:
+    """Keypoints of the body: (N, 17, 2) crop coordinates, and (N, 17) depth from the pelvis, m."""
+    transl = camera.pred_cam_to_transl(prediction.pred_cam, *crops.view)
+    joints, keypoints = body.joints_and_keypoints(prediction.params)
+    view = camera.crop_view_rotation(crops.center_px, crops.image_size_px, crops.focal_length_px)
+    depth = ((keypoints - joints[:, :1]) * view[:, None, 2]).sum(-1)
+    return losses.project_to_crop(keypoints + transl[:, None], crops), depth
+
+
+def error_px(body: BodyModel, prediction: Prediction, crops: Crops, weight: Tensor) -> Tensor:
+    """(N,) weighted rms 2D error, px of a 224 px crop."""
+    pred, _ = projected(body, prediction, crops)
+    return losses.crop_error_px(pred, crops.keypoints[..., :2], weight)
+
+
+def acceptable(
+    tuned: Prediction, own: FitResult, loss_px: Tensor, enough: Tensor, crops: Crops, cfg: EftConfig
+) -> Tensor:
+    """(N,) bool: enough joints, a small error no worse than before, a sane body and camera."""
+    depth = 2.0 * crops.focal_length_px / (tuned.pred_cam[:, 0] * crops.size_px)
+    change = rotation_angle(tuned.params.body_pose, own.prediction.params.body_pose)
+    checks = (
+        enough,
+        loss_px <= cfg.max_loss_px,
+        loss_px <= own.loss_px + cfg.max_rise_px,
+        tuned.params.betas.abs().amax(-1) <= cfg.max_abs_beta,
+        change.amax(-1) <= cfg.max_pose_change_rad,
+        depth >= MIN_DEPTH_M,
+        tuned.pred_cam[:, 0] > 0,
+    )
+    return torch.stack(checks).all(0)
