@@ -84,3 +84,57 @@ def test_rms_px_by_hand():
     torch.testing.assert_close(
         metrics.rms_px(pred, truth, weight), torch.tensor([math.sqrt(12.5), 0.0])
     )
+
+
+def test_a_reflected_pose_does_not_score_zero():
+    """By hand: a unit tetrahedron's corner and its mirror image; no turn maps one to the other."""
+    corner = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]])
+    mirrored = corner * torch.tensor([-1.0, 1.0, 1.0])
+    assert metrics.pa_mpjpe(mirrored, corner).item() > 0.2
+    assert metrics.pa_mpjpe(corner.flip(-1)[..., [2, 1, 0]], corner).item() < 1e-6
+
+
+@pytest.mark.parametrize("how", ["weight", "nan in truth", "nan in pred"])
+def test_missing_joints_are_left_out(points, how):
+    pred, truth = moved(points, 2.0), points.clone()
+    weight = torch.ones(6, 14)
+    pred[:, 5] += 100.0
+    if how == "weight":
+        weight[:, 5] = 0.0
+    else:
+        (truth if how == "nan in truth" else pred)[:, 5] = torch.nan
+    got = metrics.pa_mpjpe(pred, truth, weight)
+    torch.testing.assert_close(got, torch.zeros(6), atol=1e-5, rtol=0)
+    off = truth.clone()
+    off[:, 5] += 100.0
+    off[:, 3] += torch.tensor([0.0, 3.0, 4.0])
+    got = metrics.mpjpe(off, truth, weight=weight)
+    expected = 5.0 / 13 if how == "weight" else 5.0 / (13 if how == "nan in truth" else 14)
+    if how == "nan in pred":
+        expected += 100.0 * math.sqrt(3.0) / 14
+    torch.testing.assert_close(got, torch.full((6,), expected), atol=1e-4, rtol=0)
+
+
+def test_nothing_known_is_nan_not_zero(points):
+    none = torch.zeros(6, 14)
+    assert metrics.mpjpe(points, points, weight=none).isnan().all()
+    two = none.clone()
+    two[:, :2] = 1.0
+    assert metrics.pa_mpjpe(points, points, two).isnan().all()
+    assert metrics.mpjpe(points, points, weight=two).tolist() == [0.0] * 6
+
+
+def test_pck_and_auc_by_hand():
+    error = torch.tensor([[0.0, 150.0, 150.1, 1e9], [75.0, 75.0, 75.0, 75.0]])
+    use = torch.tensor([[True, True, True, False], [True] * 4])
+    torch.testing.assert_close(metrics.pck(error, use), torch.tensor([2 / 3, 1.0]))
+    # 31 thresholds 0, 5, ... 150: error 0 passes all, 150 only the last, 75 the last 16.
+    expected = torch.tensor([(31 + 1 + 0) / 3 / 31, 16 / 31])
+    torch.testing.assert_close(metrics.auc(error, use), expected)
+
+
+def test_acceleration_holds_at_uneven_times():
+    t = torch.tensor([0.0, 0.1, 0.15, 0.4, 0.41], dtype=torch.float64)
+    points = (4.9 * t**2 + 3.0 * t - 7.0)[:, None, None].expand(-1, 2, 3)
+    got = metrics.acceleration(points, t)
+    torch.testing.assert_close(got, torch.full((3, 2, 3), 9.8, dtype=torch.float64))
