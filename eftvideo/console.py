@@ -162,7 +162,7 @@ def run_clips(
     for number, clip in enumerate(clips, start=1):
         title = clip.name if len(clips) == 1 else f"[{number}/{len(clips)}] {clip.name}"
         try:
-            result = run_video(clip, out, cfg, _progress(errors, output, title, quiet=quiet))
+            result = run_video(clip, out, cfg, make_progress(errors, output, title, quiet=quiet))
         except EftVideoError as e:
             failed += 1
             errors.print(f"[red]error:[/red] {escape(str(e))}")
@@ -180,7 +180,8 @@ def _try_settings(cfg: RunConfig) -> None:
     load_regressor(cfg, device, load_body(cfg.body, device))
 
 
-def _progress(errors: Console, output: Console, title: str, *, quiet: bool) -> Progress:
+def make_progress(errors: Console, output: Console, title: str, *, quiet: bool) -> Progress:
+    """A listener that suits the error stream: a live bar, plain lines, or silence."""
     if quiet:
         return Progress()
     return (LiveProgress if errors.is_terminal else PlainProgress)(errors, output, title)

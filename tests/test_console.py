@@ -177,7 +177,7 @@ def test_wrong_settings_are_said_once_for_many_clips(monkeypatch, tmp_path):
 
 
 def test_quiet_progress_keeps_the_time():
-    progress = console._progress(screen(), screen(), "a.mp4", quiet=True)
+    progress = console.make_progress(screen(), screen(), "a.mp4", quiet=True)
     assert type(progress) is Progress
     with progress.stage("draw", 3):
         progress.advance(3, people=1)
@@ -186,7 +186,7 @@ def test_quiet_progress_keeps_the_time():
 
 def test_display_follows_the_terminal():
     for terminal, kind in ((True, console.LiveProgress), (False, console.PlainProgress)):
-        assert type(console._progress(screen(terminal), screen(), "a", quiet=False)) is kind
+        assert type(console.make_progress(screen(terminal), screen(), "a", quiet=False)) is kind
 
 
 def test_doctors_report_tells_the_remedy():

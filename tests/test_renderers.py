@@ -69,14 +69,17 @@ def changed(image, before=GREY):
 
 @pytest.fixture(params=plugins.available("renderers"))
 def renderer(request):
-    if request.param == "pyrender_mesh" and not has_opengl():
+    if request.param in ("pyrender_mesh", "wireframe") and not has_opengl():
         pytest.skip("no OpenGL on this machine")
     return plugins.load("renderers", request.param)
 
 
 def person_with_everything():
     body = sphere(0.3, (0.0, 0.0, 2.0))[0].astype(np.float32)
-    return DrawnPerson(3, track_colour(3), FOCAL, body, STANDING)
+    rise = np.linspace(0.4, -0.4, 24)
+    joints = np.column_stack([0.3 * np.cos(7 * rise), rise, np.full(24, 2.0)])
+    trails = joints[None, :3] + np.linspace(0, 0.3, 6)[:, None, None]
+    return DrawnPerson(3, track_colour(3), FOCAL, body, STANDING, joints, trails, "3: 2.5 px")
 
 
 def test_contract_draws_into_a_copy(renderer):
@@ -105,7 +108,8 @@ def test_contract_opacity_nought_shows_nothing(renderer):
 
 
 def test_contract_names():
-    assert set(plugins.available("renderers")) == {"pyrender_mesh", "skeleton"}
+    flat = {"skeleton", "bones", "trails", "captions"}
+    assert set(plugins.available("renderers")) == {"pyrender_mesh", "wireframe"} | flat
 
 
 @needs_gl
@@ -360,3 +364,49 @@ def test_colours_are_stable_and_tell_neighbours_apart():
     assert apart[~np.eye(10, dtype=bool)].min() > 0.15
     steps = [np.linalg.norm(np.subtract(a, b)) for a, b in pairwise(colours)]
     assert min(steps) > 0.15
+
+
+@needs_gl
+def test_wireframe_shows_edges_in_sight_only():
+    """Lines over a part of the outline's inside; the far half of a ball adds none."""
+    person = ball(0.3, (0.0, 0.0, 2.0))
+    far = person.vertices_cam[:, 2] > 2.0
+    front = FACES[~far[FACES].all(axis=1)]
+    load = plugins.load("renderers", "wireframe")
+    with load(FACES, W, H, 1.0) as whole, load(front, W, H, 1.0) as half, mesh() as filled:
+        lines, solid = whole.draw(GREY, [person]), filled.draw(GREY, [person])
+        assert np.abs(lines.astype(int) - half.draw(GREY, [person])).mean() < 0.2
+    inside = cv2.dilate(changed(solid).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert not (changed(lines) & ~inside).any()
+    weight = np.abs(lines.astype(int) - 128).sum() / np.abs(solid.astype(int) - 128).sum()
+    assert 0.1 < weight < 0.95
+
+
+def test_bones_join_the_bodys_joints():
+    person = person_with_everything()
+    with plugins.load("renderers", "bones")(None, W, H, 1.0) as model:
+        seen = changed(model.draw(GREY, [person]))
+    px = person.joints_cam[:, :2] / 2.0 * FOCAL + np.array([W, H]) / 2
+    assert all(seen[int(y), int(x)] for x, y in px)
+    assert not seen[:, : int(px[:, 0].min()) - 10].any()
+
+
+def test_what_is_behind_the_camera_is_not_drawn():
+    front = person_with_everything()
+    behind = DrawnPerson(
+        *(3, front.colour, FOCAL, None, None),
+        *(front.joints_cam - [0, 0, 4], front.trails_cam - [0, 0, 4], "words"),
+    )
+    for name in ("bones", "trails", "captions"):
+        with plugins.load("renderers", name)(None, W, H, 1.0) as model:
+            assert changed(model.draw(GREY, [front])).any(), name
+            assert not changed(model.draw(GREY, [behind])).any(), name
+
+
+def test_captions_are_above_the_head_and_inside():
+    person = person_with_everything()
+    with plugins.load("renderers", "captions")(None, W, H, 1.0) as model:
+        seen = changed(model.draw(GREY, [person]))
+    rows = np.flatnonzero(seen.any(axis=1))
+    head_y = person.joints_cam[15, 1] / 2.0 * FOCAL + H / 2
+    assert rows.max() < head_y and rows.min() >= 0

@@ -29,6 +29,12 @@ class DrawnPerson:
     """(V, 3) metres, camera frame (x right, y down, z forward); None: there is no body."""
     keypoints2d: np.ndarray | None = None
     """(17, 3) x px, y px, score in 0..1, COCO order; None: there are none."""
+    joints_cam: np.ndarray | None = None
+    """(24, 3) SMPL's joints, metres, camera frame."""
+    trails_cam: np.ndarray | None = None
+    """(T, K, 3) where K joints were, oldest first, metres, camera frame."""
+    caption: str = ""
+    """Words above the head."""
 
 
 class Renderer(Protocol):

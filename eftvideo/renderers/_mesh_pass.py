@@ -57,9 +57,20 @@ void main() { pixel = vec4(lit, 1.0); }
 
 
 class MeshPass:
-    """Draws meshes that share `faces` (F, 3) for pictures of one size."""
+    """Draws meshes that share `faces` (F, 3) for pictures of one size.
 
-    def __init__(self, faces: np.ndarray, width_px: int, height_px: int, near_m: float) -> None:
+    With `edges_only` it draws the edges of the faces that are in sight.
+    """
+
+    def __init__(
+        self,
+        faces: np.ndarray,
+        width_px: int,
+        height_px: int,
+        near_m: float,
+        edges_only: bool = False,
+    ) -> None:
+        self._edges_only = edges_only
         self._size = (width_px, height_px)
         self._near_m = near_m
         self._num_indices = faces.size
@@ -118,6 +129,21 @@ class MeshPass:
         self._begin(*size)
         width, height = self._size
         gl.glUniform2f(self._shift, (width - x0 - x1) / (x1 - x0), (height - y0 - y1) / (y1 - y0))
+        if self._edges_only:
+            self._draw_hidden(people, box)
+            gl.glPolygonMode(gl.GL_FRONT_AND_BACK, gl.GL_LINE)
+        self._draw_people(people, box)
+        gl.glPolygonMode(gl.GL_FRONT_AND_BACK, gl.GL_FILL)
+        gl.glBindVertexArray(0)
+        pixels = self._pixels[: size[0] * size[1] * 4].reshape(size[1], size[0], 4)
+        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+        gl.glReadPixels(0, 0, *size, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, pixels)
+        return pixels
+
+    def _draw_people(
+        self, people: list[tuple[int, Colour, float]], box: tuple[int, int, int, int]
+    ) -> None:
+        x0, y0, x1, y1 = box
         for place, colour, focal_px in people:
             gl.glUniform2f(self._scale, 2.0 * focal_px / (x1 - x0), 2.0 * focal_px / (y1 - y0))
             gl.glUniform3f(self._colour, *colour)
@@ -125,11 +151,17 @@ class MeshPass:
                 *(gl.GL_TRIANGLES, self._num_indices, gl.GL_UNSIGNED_INT, None),
                 place * self._num_vertices,
             )
-        gl.glBindVertexArray(0)
-        pixels = self._pixels[: size[0] * size[1] * 4].reshape(size[1], size[0], 4)
-        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
-        gl.glReadPixels(0, 0, *size, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, pixels)
-        return pixels
+
+    def _draw_hidden(
+        self, people: list[tuple[int, Colour, float]], box: tuple[int, int, int, int]
+    ) -> None:
+        """Fills the depth buffer only, a little farther away, so that edges are not cut by it."""
+        gl.glColorMask(False, False, False, False)
+        gl.glEnable(gl.GL_POLYGON_OFFSET_FILL)
+        gl.glPolygonOffset(1.0, 1.0)
+        self._draw_people(people, box)
+        gl.glDisable(gl.GL_POLYGON_OFFSET_FILL)
+        gl.glColorMask(True, True, True, True)
 
     def _begin(self, width: int, height: int) -> None:
         self._fit_target(width, height)

@@ -58,6 +58,35 @@ def strokes(canvas: np.ndarray, figure: list[Stroke], opacity: float) -> None:
     under[:] = painted
 
 
+def words(
+    canvas: np.ndarray,
+    text: str,
+    place: tuple[float, float],
+    height_px: float,
+    colour: tuple[float, float, float],
+    opacity: float,
+) -> None:
+    """Paints a line of text with a dark outline; `place` (x, y px) is its lower middle."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, height_px / 22.0
+    thick = max(1, round(1.6 * size))
+    (width, above), below = cv2.getTextSize(text, font, size, thick)
+    origin = round(place[0] - width / 2), round(place[1] - below)
+    x0, y0 = max(0, origin[0] - 4), max(0, origin[1] - above - 4)
+    x1, y1 = origin[0] + width + 4, origin[1] + below + 4
+    if x1 <= x0 or y1 <= y0 or x0 >= canvas.shape[1] or y0 >= canvas.shape[0]:
+        return
+    under = canvas[y0:y1, x0:x1]
+    painted, at = np.ascontiguousarray(under), (origin[0] - x0, origin[1] - y0)
+    # Newer OpenCV has fonts in which a thicker line is wider too: an outline is moved copies.
+    dark = [round(255 * _DARK * c) for c in colour]
+    for dx, dy in ((-1, -1), (-1, 1), (1, -1), (1, 1), (-1, 0), (1, 0), (0, -1), (0, 1)):
+        cv2.putText(painted, text, (at[0] + dx, at[1] + dy), font, size, dark, thick, cv2.LINE_AA)
+    bright = [round(255 * c) for c in colour]
+    cv2.putText(painted, text, at, font, size, bright, thick, cv2.LINE_AA)
+    cv2.addWeighted(painted, opacity, under.copy(), 1.0 - opacity, 0.0, dst=painted)
+    under[:] = painted
+
+
 def _box(canvas: np.ndarray, figure: list[Stroke]) -> tuple[int, int, int, int] | None:
     if not figure:
         return None

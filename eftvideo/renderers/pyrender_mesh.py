@@ -44,6 +44,8 @@ class Model:
         MissingDependencyError: no OpenGL on this machine; names the library and its package.
     """
 
+    edges_only = False
+
     def __init__(self, faces: np.ndarray, width_px: int, height_px: int, opacity: float) -> None:
         self._size = (width_px, height_px)
         self._opacity = opacity
@@ -54,7 +56,7 @@ class Model:
         from eftvideo.renderers._mesh_pass import MeshPass
 
         with self._gl.current():
-            self._pass = MeshPass(self._faces, width_px, height_px, NEAR_M)
+            self._pass = MeshPass(self._faces, width_px, height_px, NEAR_M, self.edges_only)
 
     def draw(self, image: np.ndarray, people: list[DrawnPerson]) -> np.ndarray:
         """A copy of `image` ((H, W, 3) uint8 RGB) with the people drawn in.

@@ -1,0 +1,223 @@
+"""Draw a finished result again, without fitting: other views, other styles, pictures, GIFs."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
+from eftvideo.errors import ConfigError, VideoWriteError
+from eftvideo.progress import Progress
+from eftvideo.rerender_files import FrameSink, Pictures, Video, make_gif
+from eftvideo.rerender_panels import LAYERS, Grid
+from eftvideo.rerender_views import VIEWS
+from eftvideo.results import Result
+from eftvideo.video import VideoReader, open_video
+
+Config = TypeVar("Config", ClipConfig, RenderConfig)
+_AS_RUN = {"mesh": ("mesh",), "skeleton": ("skeleton",), "both": ("mesh", "skeleton")}
+
+
+def render_result(
+    result: Result,
+    clip: str | Path,
+    out_dir: str | Path,
+    cfg: RerenderConfig | None = None,
+    *,
+    body: str | None = None,
+    stem: str | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Draw a result onto its clip, or onto plain ground, in one view or in several.
+
+    With the default settings the frames are those of the run's own overlay video, pixel for pixel.
+
+    Args:
+        result: of `run_video` or `load_result`.
+        clip: the video that it was made from.
+        out_dir: folder, made if missing, for STEM_render.mp4, STEM_render.gif or
+            STEM_000010.png.
+        cfg: what to draw; None takes the defaults.
+        body: body file; None: the one that the run used.
+        stem: first part of the names; None: the clip's.
+        progress: listener; None is silent.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ConfigError: unknown names, frames that are not in the result's range, another clip or body
+            than the result's.
+        EftVideoError: the clip cannot be read, the folder not written.
+    """
+    cfg, progress = cfg or RerenderConfig(), progress or Progress()
+    render = stored(result, "render", RenderConfig)
+    cfg = dataclasses.replace(cfg, draw=cfg.draw or _AS_RUN[render.draw])
+    check(cfg)
+    with open_for(result, clip) as frames:
+        check_frames(cfg.frames, frames)
+        shown = _people(result, cfg.track_ids)
+        model = load_body_of(result, body)
+        target = make_folder(Path(out_dir)) / (stem or Path(clip).stem)
+        _draw(frames, shown, model, cfg, render, target, progress, written := [])
+    return written
+
+
+def _draw(
+    frames: VideoReader,
+    result: Result,
+    body: BodyModel,
+    cfg: RerenderConfig,
+    render: RenderConfig,
+    target: Path,
+    progress: Progress,
+    written: list[Path],
+) -> None:
+    clip = stored(result, "clip", ClipConfig)
+    wanted = set(cfg.frames) or set(frames.indices.tolist())
+    with ExitStack() as stack:
+        stack.enter_context(progress.stage("draw", len(wanted)))
+        grid = stack.enter_context(Grid(result, body, cfg, render))
+        sink = stack.enter_context(_sink(frames, grid, cfg, render, clip, target))
+        for frame in frames:
+            if frame.index in wanted:
+                image, num_people = grid.draw(frame)
+                sink.write(frame, image)
+                progress.advance(1, people=num_people)
+                wanted.remove(frame.index)
+            if not wanted:
+                break
+    written += sink.paths
+
+
+def _sink(
+    frames: VideoReader,
+    grid: Grid,
+    cfg: RerenderConfig,
+    render: RenderConfig,
+    clip: ClipConfig,
+    target: Path,
+) -> FrameSink:
+    if cfg.output == "png":
+        return Pictures(target)
+    info = dataclasses.replace(frames.info, width_px=grid.size[0], height_px=grid.size[1])
+    path = target.with_name(f"{target.name}_render.{cfg.output}")
+    if cfg.output == "mp4":
+        return Video(path, info, clip, render)
+
+    def finish(video: Path) -> Path:
+        return make_gif(video, path, cfg.gif_width_px, cfg.gif_fps)
+
+    return Video(path, info, clip, render, finish)
+
+
+def stored(result: Result, name: str, kind: type[Config]) -> Config:
+    """A part of the configuration that a result was made with; what it lacks has its default."""
+    known = {f.name for f in dataclasses.fields(kind)}
+    values: dict[str, Any] = result.config.get(name, {})
+    return kind(**{k: v for k, v in values.items() if k in known})
+
+
+def check(cfg: RerenderConfig) -> None:
+    """Refuse what cannot be drawn.
+
+    Raises:
+        ConfigError: an unknown view or layer, nothing to draw, a time that is not positive.
+    """
+    for what, given, known in (
+        ("view", cfg.views, VIEWS),
+        ("thing to draw", cfg.draw, tuple(LAYERS)),
+    ):
+        if not given:
+            raise ConfigError(f"no {what} is given: choose from {', '.join(known)}")
+        for name in given:
+            if name not in known:
+                raise ConfigError(f"unknown {what} {name!r}: choose from {', '.join(known)}")
+    for option, seconds in (("--turn", cfg.turn_s), ("--trail", cfg.trail_s)):
+        if not 0.0 < seconds < float("inf"):
+            raise ConfigError(f"{option} must be a positive number of seconds, but got {seconds}")
+    if cfg.frames and cfg.output != "png":
+        raise ConfigError("--frames picks single pictures: add --png")
+
+
+def check_frames(wanted: tuple[int, ...], frames: VideoReader) -> None:
+    """Refuse frames that the run did not read.
+
+    Raises:
+        ConfigError: names the first of them, and the range.
+    """
+    missing = sorted(set(wanted) - set(frames.indices.tolist()))
+    if missing:
+        raise ConfigError(
+            f"frame {missing[0]} was not read by the run: it read {frames.num_selected} frames "
+            f"from {frames.indices[0]} to {frames.indices[-1]}; choose among them"
+        )
+
+
+def open_for(result: Result, clip: str | Path) -> VideoReader:
+    """Open a result's clip at the frames that the run read.
+
+    Raises:
+        ConfigError: the clip is another one.
+        VideoOpenError: it cannot be read.
+    """
+    reader = open_video(Path(clip), stored(result, "clip", ClipConfig))
+    info = reader.info
+    got = (info.width_px, info.height_px, info.num_frames)
+    want = (result.width_px, result.height_px, result.num_frames)
+    if got != want:
+        raise ConfigError(
+            f"{clip} is not the clip of this result: it has {got[2]} frames of {got[0]}x{got[1]}, "
+            f"but {result.source} had {want[2]} of {want[0]}x{want[1]}; give that clip"
+        )
+    return reader
+
+
+def load_body_of(result: Result, path: str | None = None) -> BodyModel:
+    """The body that a result was made with.
+
+    Args:
+        result: says which.
+        path: where it is now; None: where it was then.
+
+    Raises:
+        ConfigError: the body there is another one.
+        EftVideoError: it cannot be found or read.
+    """
+    body = load_body(path or result.config.get("body"))
+    if body.sha256 not in result.body_model:
+        raise ConfigError(
+            f"the result was made with the body {result.body_model[:40]}..., but this one has "
+            f"sha256 {body.sha256[:16]}...: give the same file with --body"
+        )
+    return body
+
+
+def _people(result: Result, track_ids: tuple[int, ...]) -> Result:
+    if not track_ids:
+        return result
+    unknown = sorted(set(track_ids) - set(result.track_ids))
+    if unknown:
+        ids = ", ".join(map(str, result.track_ids)) or "none"
+        raise ConfigError(f"no track {unknown[0]} in this result: choose from {ids}")
+    return result.select(np.isin(result.track_id, track_ids))
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder for results, made if missing.
+
+    Raises:
+        VideoWriteError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise VideoWriteError(
+            f"cannot make folder {folder}: {e.strerror}; choose another with -o"
+        ) from e
+    return folder
