@@ -1,4 +1,4 @@
-"""A part (detector, regressor, renderer, body) is a module found by its name in its folder."""
+"""A part (detector, regressor, exporter, ...) is a module found by its name in its folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from eftvideo.errors import ConfigError, MissingDependencyError
 _SINGULAR = {
     "bodies": "body",
     "detectors": "detector",
+    "exporters": "export format",
     "regressors": "regressor",
     "renderers": "renderer",
 }

@@ -10,11 +10,14 @@ import zipfile
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eftvideo.errors import ResultFormatError, VideoWriteError
+
+if TYPE_CHECKING:
+    from eftvideo.result_table import DataFrame
 
 SCHEMA_VERSION = 1
 
@@ -131,6 +134,43 @@ class Result:
         if not rows.any():
             raise KeyError(f"no track {track_id}; there are {self.track_ids}")
         return self.select(rows)
+
+    def tracks(self) -> dict[int, Result]:
+        """The rows of each person, by id, ascending."""
+        return {i: self.track(i) for i in self.track_ids}
+
+    def vertices(self, track_id: int, body: str | None = None) -> np.ndarray:
+        """The mesh of one person in each of its rows.
+
+        Args:
+            track_id: who.
+            body: body model file; None takes the one that the run used.
+
+        Returns:
+            (n, V, 3) float32, metres, camera frame, in the order of `track(track_id)`; V is 7600
+            for the free body, 6890 for SMPL.
+
+        Raises:
+            KeyError: no such id. ConfigError: another body than that of the run.
+            WeightsNotFoundError, WeightsCorruptError: the body's file.
+        """
+        from eftvideo.posed import body_of, vertices_of
+
+        return vertices_of(self.track(track_id), body_of(self, body))
+
+    def to_dataframe(self) -> DataFrame:
+        """The rows as a pandas DataFrame, one number a column.
+
+        Columns are named `track_id`, `transl_x`, `betas_0`, `global_orient_x`,
+        `body_pose_left_hip_x`, `joints3d_pelvis_x`, `keypoints2d_nose_score`, ...; units as in the
+        arrays.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        from eftvideo.result_table import to_dataframe
+
+        return to_dataframe(self)
 
     def select(self, rows: np.ndarray) -> Result:
         """The rows at `rows` (a boolean mask or indices), with the same header."""

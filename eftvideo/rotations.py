@@ -17,6 +17,11 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     return roma.rotmat_to_rotvec(matrix)
 
 
+def matrix_to_quaternion(matrix: Tensor) -> Tensor:
+    """(..., 3, 3) matrices to (..., 4) unit quaternions x, y, z, w."""
+    return roma.rotmat_to_unitquat(matrix)
+
+
 def six_d_to_matrix(six_d: Tensor) -> Tensor:
     """(..., 6) to (..., 3, 3): two columns, made orthonormal by Gram-Schmidt.
 

@@ -19,29 +19,33 @@ FILES = {
 
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
-    "rotations camera crops metrics weights unpickle results probe decord_decode ffmpeg_decode "
-    "evaluate_truth evaluate_match "
+    "rotations camera crops metrics weights unpickle probe decord_decode ffmpeg_decode "
+    "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
     "warm_start",
-    "bodies losses",
+    "bodies results result_table posed losses evaluate_match",
     "detectors regressors renderers",
-    "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows",
-    "fitting overlay rerender rerender_views rerender_panels rerender_files "
+    "motion exporters "
+    "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows "
+    "eft_rules eft_engine sightings",
+    "streams fitting overlay export rerender rerender_views rerender_panels rerender_files "
     "evaluate doctor train_losses train pipeline",
-    "options console cli cli_eval cli_render __main__ __init__",
+    "options cli_export console cli cli_eval cli_render __main__ __init__",
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 """By a module's first name: a folder is one layer."""
-PARTS = ("bodies", "detectors", "regressors", "renderers")
+PARTS = ("bodies", "detectors", "exporters", "regressors", "renderers")
 KNOWS_PARTS = {"doctor", "train", "train_losses", "tuning"}
 """Modules that may name a concrete part: the doctor checks them, the trainer trains one."""
 
 OWNERS = {
-    "typer": {"cli", "options", "cli_eval", "cli_render"},
-    "rich": {"cli", "console", "cli_eval", "cli_render"},
+    "typer": {"cli", "cli_export", "options", "cli_eval", "cli_render"},
+    "rich": {"cli", "cli_export", "console", "cli_eval", "cli_render"},
     "ultralytics": {"detectors.yolo_pose"},
     "torchvision": set(),
     "smplx": {"bodies.smpl"},
+    "pygltflib": {"exporters._gltf", "exporters.glb"},
+    "pandas": {"result_table"},
     "pyrender": {"renderers._gl"},
     "OpenGL": {"renderers._gl", "renderers._mesh_pass", "renderers._osmesa"},
     "decord": {"decord_decode"},
@@ -63,6 +67,7 @@ LIGHT = {
     "__init__",
     "cli",
     "cli_eval",
+    "cli_export",
     "options",
 }
 """Imported by `eftvideo --help`: numpy, torch and the like stay out."""

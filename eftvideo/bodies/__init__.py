@@ -28,6 +28,11 @@ class BodyModel(Protocol):
     keypoint_names: tuple[str, ...]
 
     @property
+    def skin_weights(self) -> np.ndarray:
+        """(V, 24), rows that sum to 1."""
+        ...
+
+    @property
     def device(self) -> torch.device:
         """Where its tensors are."""
         ...

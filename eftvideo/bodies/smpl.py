@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import smplx
 import torch
 from smplx.utils import Struct
@@ -83,6 +84,11 @@ class Model(nn.Module):
             WeightsCorruptError, UnsafeFileError: see `read_body`.
         """
         return cls(read_body(path))
+
+    @property
+    def skin_weights(self) -> np.ndarray:
+        """(V, 24) share of each joint in moving each vertex, rows that sum to 1."""
+        return self.layer.get_buffer("lbs_weights").cpu().numpy()
 
     @property
     def device(self) -> torch.device:

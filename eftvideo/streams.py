@@ -1,0 +1,155 @@
+"""EFT over a clip: every person of every piece is a stream of frames of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eftvideo import eft
+from eftvideo.bodies import BodyModel
+from eftvideo.config import RunConfig
+from eftvideo.pieces import Piece, cut_pieces
+from eftvideo.progress import Progress
+from eftvideo.regressors import Regressor
+from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
+from eftvideo.sightings import Camera, TrackMemory, crops_of
+from eftvideo.types import Crops, FitResult, FrameDetections
+
+GROUP_FRAMES = 768
+"""Frames whose crops are held at once; memory does not grow with the clip."""
+REGRESS_ROWS = 256
+"""Rows that the regressor is asked about at once."""
+
+
+@dataclass
+class _Group:
+    """The rows of some pieces, in order of piece, frame and person."""
+
+    crops: list[Crops] = field(default_factory=list)
+    place: list[int] = field(default_factory=list)
+    """Index of each row's frame; -1 for a run-in."""
+    cold: list[bool] = field(default_factory=list)
+    streams: list[eft.PersonFrames] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def add(
+        self, piece: Piece, frames: Sequence[FrameDetections], crops: list[Crops], cfg: RunConfig
+    ) -> None:
+        """Take in a piece: each of its people becomes a stream."""
+        streams: dict[int, list[int]] = {}
+        last_s: dict[int, float] = {}
+        for i in range(piece.first, piece.end):
+            frame = frames[i]
+            for track_id in frame.people.track_id.tolist():
+                gap = frame.time_s - last_s.get(track_id, -np.inf)
+                self.cold.append(gap > cfg.eft.max_warm_gap_s + 1e-6)
+                last_s[track_id] = frame.time_s
+                streams.setdefault(track_id, []).append(len(self.place))
+                self.place.append(i if i >= piece.start else -1)
+        self.crops += crops
+        self.streams += [eft.PersonFrames(rows) for rows in streams.values()]
+
+
+def fit_streams(
+    frames: Sequence[FrameDetections],
+    regressor: Regressor,
+    body: BodyModel,
+    view: Camera,
+    cfg: RunConfig,
+    device: str,
+    progress: Progress,
+) -> Rows:
+    """Fit everybody in every frame.
+
+    Returns:
+        The per-row arrays of a `Result`.
+    """
+    memory = TrackMemory(frames)
+    size, run_in = (cfg.piece_frames, cfg.run_in_frames) if cfg.warm_start else (1, 0)
+    pieces = cut_pieces([f.is_cut for f in frames], size, run_in)
+    parts: list[Rows] = []
+    for some in _groups(pieces):
+        group = _Group()
+        for piece in some:
+            crops = [
+                crops_of(frames[i], memory, regressor, view, cfg, device)
+                for i in range(piece.first, piece.end)
+            ]
+            group.add(piece, frames, crops, cfg)
+        first, end = some[0].start, some[-1].end
+        parts += _fit_group(group, frames[first:end], first, regressor, body, cfg, progress)
+    return stack(parts)
+
+
+def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    group: list[Piece] = []
+    for piece in pieces:
+        if group and piece.end - group[0].start > GROUP_FRAMES:
+            yield group
+            group = []
+        group.append(piece)
+    if group:
+        yield group
+
+
+def _fit_group(
+    group: _Group,
+    frames: Sequence[FrameDetections],
+    first: int,
+    regressor: Regressor,
+    body: BodyModel,
+    cfg: RunConfig,
+    progress: Progress,
+) -> list[Rows]:
+    """Rows of each of the group's frames, in order."""
+    told = _Told(group.place, first, [len(f.people) for f in frames], progress)
+    if not len(group):
+        return []
+    crops = Crops.cat(group.crops)
+    own = FitResult.cat(
+        [
+            eft.regress(regressor, body, crops.select(rows), cfg.eft)
+            for rows in torch.arange(len(crops), device=crops.size_px.device).split(REGRESS_ROWS)
+        ]
+    )
+    cold = torch.tensor(group.cold)
+    fit, _ = eft.fit_sequences(
+        regressor, body, crops, group.streams, cold, cfg.eft, own, done=told.done
+    )
+    kept = torch.tensor([i for i, place in enumerate(group.place) if place >= 0])
+    kept = kept.to(crops.size_px.device)
+    values = fit_rows_of(crops.select(kept), fit.select(kept), body)
+    ends = np.cumsum([len(f.people) for f in frames])
+    return [
+        frame_rows(f) | {k: v[end - len(f.people) : end] for k, v in values.items()}
+        for f, end in zip(frames, ends, strict=True)
+    ]
+
+
+class _Told:
+    """Tells the progress of each frame whose people are all done; frames end in no order."""
+
+    def __init__(
+        self, place: Sequence[int], first: int, people: Sequence[int], progress: Progress
+    ) -> None:
+        self._place, self._first, self._people, self._progress = place, first, people, progress
+        self._left = list(people)
+        for _ in range(sum(1 for n in people if not n)):
+            progress.advance(1, people=0)
+
+    def done(self, rows: Tensor, loss_px: Tensor) -> None:
+        """`Listener` of the engine."""
+        for row in rows.tolist():
+            at = self._place[row] - self._first
+            if self._place[row] < 0:
+                continue
+            self._left[at] -= 1
+            if not self._left[at]:
+                px = float(loss_px.mean())
+                self._progress.advance(1, people=self._people[at], px=px)
