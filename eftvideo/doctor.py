@@ -148,10 +148,11 @@ def list_weights() -> list[WeightStatus]:
         ImportError: torch or smplx is missing.
     """
     from eftvideo.bodies.smpl import WEIGHTS as BODIES
+    from eftvideo.priors import POSE_PRIOR
 
     regressors = [plugins.load("regressors", name) for name in plugins.available("regressors")]
     specs: list[WeightSpec] = [model.spec for model in regressors]
-    return [_detector_status(), *weights.list_weights([*specs, *BODIES])]
+    return [_detector_status(), *weights.list_weights([*specs, POSE_PRIOR, *BODIES])]
 
 
 def _detector_status() -> WeightStatus:

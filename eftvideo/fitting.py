@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 import torch
 
-from eftvideo import eft
+from eftvideo import eft, smplify
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
 from eftvideo.crops import crop_people
@@ -169,7 +169,7 @@ class _Fitting:
         crops = Crops.cat(each)
         fit = eft.regress(self.regressor, self.body, crops, self.cfg.eft)
         counts = [len(c) for c in each]
-        if self.cfg.method == "eft":
+        if self.cfg.method != "regress":
             fit = self._fit(lanes, frames, crops, fit)
         rows = fit_rows_of(crops, fit, self.body)
         ends = np.cumsum(counts)
@@ -181,17 +181,21 @@ class _Fitting:
     def _fit(
         self, lanes: list[_Lane], frames: list[FrameDetections], crops: Crops, own: FitResult
     ) -> FitResult:
-        cfg = self.cfg.eft
+        gap_s = self.cfg.eft.max_warm_gap_s
         ids = [f.people.track_id.tolist() for f in frames]
         warm = self.cfg.warm_start
         starts = [
             state
             for lane, frame, people in zip(lanes, frames, ids, strict=True)
-            for state in lane.warm.of(people, frame.time_s, cfg.max_warm_gap_s if warm else -1.0)
+            for state in lane.warm.of(people, frame.time_s, gap_s if warm else -1.0)
         ]
-        fit, states = eft.fit_rows(self.regressor, self.body, crops, starts, cfg, own)
+        which = self.regressor, self.body, crops, starts
+        if self.cfg.method == "smplify":
+            fit, states = smplify.fit_rows(*which, self.cfg.smplify, own)
+        else:
+            fit, states = eft.fit_rows(*which, self.cfg.eft, own)
         each = iter(states)
         for lane, frame, people in zip(lanes, frames, ids, strict=True):
             new = list(islice(each, len(people)))
-            lane.warm = lane.warm.after(people, new, frame.time_s, cfg.max_warm_gap_s)
+            lane.warm = lane.warm.after(people, new, frame.time_s, gap_s)
         return fit

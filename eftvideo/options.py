@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eftvideo.config import DrawMode, Method, RunConfig, Tracker
+from eftvideo.config import DrawMode, Method, RunConfig, SmplifyInit, Tracker
 
 DEFAULT = RunConfig()
 
@@ -90,7 +90,8 @@ MethodName = Annotated[
     Method,
     _option(
         _FITTING,
-        "eft: tune the network to each frame; regress: only ask it",
+        "eft: tune the network to each frame; smplify: fit the body itself, the baseline; "
+        "regress: only ask the network",
         DEFAULT.method,
         "NAME",
         "--method",
@@ -104,6 +105,25 @@ Steps = Annotated[
 ]
 NoWarmStart = Annotated[
     bool, _flag(_FITTING, "Start every frame from the base weights.", "--no-warm-start")
+]
+SmplifyPrior = Annotated[
+    bool,
+    _flag(
+        _FITTING,
+        f"smplify: with or without the pose prior ({'with' if DEFAULT.smplify.prior else 'without'}"
+        ").",
+        "--smplify-prior/--no-smplify-prior",
+    ),
+]
+SmplifyStart = Annotated[
+    SmplifyInit,
+    _option(
+        _FITTING,
+        "smplify: begin at the regressor (its answer) or the mean (pose)",
+        DEFAULT.smplify.init,
+        "NAME",
+        "--smplify-init",
+    ),
 ]
 Regressor = Annotated[
     str, _option(_FITTING, "Network to tune", DEFAULT.regressor, "NAME", "--regressor")

@@ -16,6 +16,7 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
+from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.results import Result, save_result
@@ -187,12 +188,12 @@ def _header(
 ) -> dict[str, Any]:
     info = clip.info
     weight_file = weights.resolve(regressor.spec, cfg.regressor_weights)
+    digests = {cfg.regressor: weights.sha256_of(weight_file), "body": body.sha256}
+    if cfg.method == "smplify":
+        digests["pose_prior"] = weights.sha256_of(weights.resolve(POSE_PRIOR))
     config = cfg.to_dict() | {
         "versions": {n: importlib.metadata.version(n) for n in _VERSIONS_OF},
-        "weights_sha256": {
-            cfg.regressor: weights.sha256_of(weight_file),
-            "body": body.sha256,
-        },
+        "weights_sha256": digests,
         "undecodable_frames": [index for index, _ in clip.failures],
     }
     return {

@@ -1,0 +1,359 @@
+"""Laws of the SMPLify baseline, on the shipped body, regressor and pose prior."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from eftvideo import camera, eft, losses, smplify
+from eftvideo.bodies import load_body
+from eftvideo.config import EftConfig, RunConfig, SmplifyConfig
+from eftvideo.errors import WeightsCorruptError
+from eftvideo.metrics import pa_mpjpe
+from eftvideo.priors import NUM_ANGLES, PosePrior, load_pose_prior, wrong_bend
+from eftvideo.regressors.lifter import Model
+from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
+from eftvideo.skeletons import COCO17, SMPL24
+from eftvideo.smplify_stages import FOCAL_PX, Stages, from_row, projected, to_row
+from eftvideo.torso import fitting_camera, torso_orient
+from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
+from eftvideo.weights import resolve
+
+FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+FEW = SmplifyConfig(camera_steps=12, body_steps=25, stall_steps=50)
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return Model.from_weights(resolve(Model.spec))
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return load_pose_prior()
+
+
+def crops_of(body, params, transl):
+    """What a detector without errors would report of bodies in a 1280 x 720 px picture."""
+    num = len(params)
+    size = torch.tensor([[1280.0, 720.0]]).expand(num, 2)
+    focal = torch.full((num,), 1400.0)
+    _, keypoints = body.joints_and_keypoints(params)
+    px = camera.project(keypoints + transl[:, None], focal, size)
+    low, high = px.amin(1), px.amax(1)
+    side, center = (high - low).amax(1) * 1.2, (low + high) / 2
+    xy = (px - center[:, None]) / (side / 2)[:, None, None]
+    return Crops(torch.cat([xy, torch.full((num, 17, 1), 0.95)], -1), center, side, focal, size)
+
+
+@pytest.fixture(scope="module")
+def scene(body, prior):
+    """Four likely poses, turned in different ways; crops, true parameters, translations."""
+    g = torch.Generator().manual_seed(3)
+    pose = prior.mean[:4] + 0.05 * torch.randn(4, NUM_ANGLES, generator=g)
+    heading = torch.zeros(4, 3)
+    heading[:, 1] = torch.tensor([0.3, -1.0, 2.6, 0.0])
+    params = SmplParams(
+        FACING @ axis_angle_to_matrix(heading),
+        axis_angle_to_matrix(pose.unflatten(1, (23, 3))),
+        torch.zeros(4, 10),
+    )
+    transl = torch.tensor([[0.3, 0.1, 4.0], [-0.5, 0.2, 5.0], [0.0, 0.0, 4.5], [0.9, 0.1, 4.0]])
+    return crops_of(body, params, transl), params, transl
+
+
+def fit(regressor, body, crops, cfg, starts=None):
+    own = eft.regress(regressor, body, crops)
+    return smplify.fit_rows(regressor, body, crops, starts or [None] * len(crops), cfg, own)
+
+
+def error_mm(body, result, params):
+    joints = body.joints_and_keypoints(result.prediction.params)[0]
+    return 1e3 * pa_mpjpe(joints, body.joints_and_keypoints(params)[0])
+
+
+@pytest.mark.parametrize("init", ["regressor", "mean"])
+def test_known_pose_comes_back(regressor, body, scene, init):
+    crops, params, _ = scene
+    result, _ = fit(regressor, body, crops, SmplifyConfig(init=init))
+    assert (result.status == FITTED).all()
+    assert result.loss_px.max() < 5.0
+    assert error_mm(body, result, params).max() < 75.0
+    turn = rotation_angle(result.prediction.params.global_orient, params.global_orient)
+    assert turn.max() < 0.6
+
+
+def test_without_prior_the_picture_is_met_and_the_body_is_worse(regressor, body, scene):
+    crops, params, _ = scene
+    keypoints = crops.keypoints.clone()  # a detector that is off by some 4 px
+    g = torch.Generator().manual_seed(0)
+    keypoints[..., :2] += 0.03 * torch.randn(4, 17, 2, generator=g)
+    crops = replace(crops, keypoints=keypoints)
+    strict, _ = fit(regressor, body, crops, SmplifyConfig())
+    free, _ = fit(regressor, body, crops, SmplifyConfig(prior=False))
+    assert (free.loss_px < strict.loss_px).all()
+    penalty = load_pose_prior().penalty
+    assert (
+        penalty(to_row(free.prediction)[:, 3:72]) > penalty(to_row(strict.prediction)[:, 3:72])
+    ).all()
+    assert error_mm(body, free, params).mean() > error_mm(body, strict, params).mean()
+
+
+@pytest.mark.parametrize("init", ["regressor", "mean"])
+def test_batch_equals_one_by_one(regressor, body, scene, init):
+    crops, _, _ = scene
+    cfg = replace(FEW, init=init)
+    together, _ = fit(regressor, body, crops, cfg)
+    for i in range(len(crops)):
+        alone, _ = fit(regressor, body, crops.select(torch.tensor([i])), cfg)
+        a, b = together.prediction.params, alone.prediction.params
+        assert torch.allclose(a.body_pose[i], b.body_pose[0], atol=1e-3)
+        assert torch.allclose(
+            together.prediction.pred_cam[i], alone.prediction.pred_cam[0], atol=1e-3
+        )
+        assert together.num_steps[i] == alone.num_steps[0]
+
+
+def test_network_and_body_stay_as_they_were(regressor, body, scene):
+    def state():
+        return {k: v.clone() for m in (regressor, body) for k, v in m.state_dict().items()}
+
+    before = state()
+    fit(regressor, body, scene[0], FEW)
+    after = state()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+    assert all(p.grad is None for m in (regressor, body) for p in m.parameters())
+
+
+def test_stages_move_only_what_they_should(regressor, body, scene):
+    crops, _, _ = scene
+    start = to_row(eft.regress(regressor, body, crops).prediction)
+    first, _ = fit(regressor, body, crops, replace(FEW, body_steps=0))
+    moved = (to_row(first.prediction) - start).abs()
+    assert moved[:, 3:82].max() < 1e-3  # pose and betas: only the round trip over matrices
+    assert moved[:, 82:84].amax(1).min() > 1e-3
+    both, states = fit(regressor, body, crops, FEW)
+    then = to_row(both.prediction)
+    assert torch.allclose(then[:, 82:], to_row(first.prediction)[:, 82:], atol=1e-4)
+    assert (then - start)[:, 3:82].abs().amax(1).min() > 1e-2
+    assert all(s is not None for s in states)
+
+
+def test_warm_start_begins_where_the_last_frame_ended(regressor, body, scene):
+    crops, _, _ = scene
+    cfg = replace(FEW, camera_steps=0, body_steps=0)
+    first, states = fit(regressor, body, crops, FEW)
+    again, _ = fit(regressor, body, crops, cfg, states)
+    assert torch.allclose(
+        again.prediction.params.body_pose, first.prediction.params.body_pose, atol=1e-4
+    )
+    cold, _ = fit(regressor, body, crops, cfg)
+    assert not torch.allclose(
+        cold.prediction.params.body_pose, first.prediction.params.body_pose, atol=1e-2
+    )
+
+
+@pytest.mark.parametrize("init", ["regressor", "mean"])
+def test_warm_start_needs_fewer_steps(regressor, body, scene, init):
+    crops, _, _ = scene
+    cfg = SmplifyConfig(init=init)
+    cold, states = fit(regressor, body, crops, cfg)
+    warm, _ = fit(regressor, body, crops, cfg, states)
+    assert warm.num_steps.sum() < 0.75 * cold.num_steps.sum()
+    assert (warm.loss_px <= cold.loss_px + 0.5).all()
+
+
+def test_nonsense_is_rejected_and_keeps_the_regressors_answer(regressor, body, scene):
+    crops, _, _ = scene
+    keypoints = crops.keypoints.clone()
+    keypoints[0, :, :2] = torch.randn(17, 2, generator=torch.Generator().manual_seed(1)) * 3
+    keypoints[1, 5:, 2] = 0.05
+    crops = replace(crops, keypoints=keypoints)
+    own = eft.regress(regressor, body, crops)
+    result, states = fit(regressor, body, crops, FEW)
+    assert result.status.tolist() == [REJECTED, REJECTED, FITTED, FITTED]
+    assert [s is None for s in states] == [True, True, False, False]
+    assert torch.equal(result.prediction.pred_cam[:2], own.prediction.pred_cam[:2])
+    assert torch.equal(result.loss_px[:2], own.loss_px[:2])
+    assert result.num_steps[1] == 0 < result.num_steps[2]
+
+
+def test_a_hidden_torso_falls_back_to_the_regressors_start(regressor, body, scene):
+    crops, _, _ = scene
+    keypoints = crops.keypoints.clone()
+    keypoints[:, COCO17.index("left_hip"), 2] = 0.1
+    crops = replace(crops, keypoints=keypoints)
+    own = eft.regress(regressor, body, crops)
+    cfg = replace(FEW, init="mean", camera_steps=0, body_steps=0, max_loss_px=1e9)
+    result, _ = smplify.fit_rows(
+        regressor, body, crops, [None] * 4, cfg, replace(own, loss_px=own.loss_px + 1e9)
+    )
+    assert torch.allclose(result.prediction.pred_cam, own.prediction.pred_cam, atol=1e-4)
+
+
+def test_nobody_is_a_result(regressor, body, scene):
+    none = scene[0].select(torch.zeros(0, dtype=torch.int64))
+    result, states = fit(regressor, body, none, FEW)
+    assert (len(result), states) == (0, [])
+
+
+def test_rows_say_what_predictions_say(body, scene):
+    crops, params, transl = scene
+    cam = camera.transl_to_pred_cam(transl, *crops.view)
+    back = from_row(to_row(Prediction(params, cam)))
+    assert torch.allclose(back.pred_cam, cam, atol=1e-5)
+    assert torch.allclose(back.params.body_pose, params.body_pose, atol=1e-5)
+    # SPIN: distance = 2 f / (224 s)
+    assert torch.allclose(to_row(Prediction(params, cam))[:, -1], 2 * FOCAL_PX / (224 * cam[:, 0]))
+    truth = projected(body, back, crops)
+    assert torch.allclose(truth, crops.keypoints[..., :2], atol=1e-3)
+
+
+def test_objective_is_the_sum_of_its_terms(body, scene, prior):
+    """By hand, from the constants, at a point where every term counts."""
+    crops, params, transl = scene
+    cfg = SmplifyConfig()
+    row = to_row(Prediction(params, camera.transl_to_pred_cam(transl, *crops.view)))
+    row[:, 72:82] = 0.5
+    row[:, 0] += 0.2
+    stages = Stages(body, crops, cfg, prior)
+    rows = torch.arange(4)
+    apart = 112.0 * (projected(body, from_row(row), crops) - crops.keypoints[..., :2])
+    robust = 100.0**2 * apart**2 / (100.0**2 + apart**2)
+    weight = torch.full((17,), 0.95**2)
+    weight[:5] *= cfg.face_weight
+    weight[[11, 12]] = 0.0
+    pose = row[:, 3:72]
+    want = (
+        (weight[:, None] * robust).sum((1, 2))
+        + 4.78**2 * prior.penalty(pose)
+        + 15.2**2 * wrong_bend(pose)
+        + 5.0**2 * 10 * 0.25
+    )
+    assert torch.allclose(stages.body_loss(row, rows), want, rtol=1e-4)
+    torso = apart[:, [5, 6, 11, 12]].square().sum((1, 2))
+    held = stages.camera_loss(row, rows, row[:, -1] - 0.3)
+    assert torch.allclose(held, torso + 100.0**2 * 0.09, rtol=1e-3)
+
+
+def test_same_errors_as_eft(scene):
+    score = scene[0].keypoints[..., 2]
+    assert torch.equal(
+        losses.joint_weights(score, EftConfig()), losses.joint_weights(score, SmplifyConfig())
+    )
+    assert RunConfig().smplify.max_loss_px == RunConfig().eft.max_loss_px
+
+
+def test_torso_tells_heading_and_roll(body):
+    rest = SmplParams(torch.eye(3)[None], torch.eye(3).expand(1, 23, 3, 3), torch.zeros(1, 10))
+    points = body.joints_and_keypoints(rest)[1]
+    for yaw in (0.0, 0.7, -1.2, 2.5, 3.1):
+        for roll in (0.0, 1.0, -2.8):
+            turn = torch.tensor([[[0.0, yaw, 0.0], [0.0, 0.0, roll]]])
+            spin, tilt = axis_angle_to_matrix(turn)[0]
+            true = tilt @ FACING @ spin
+            seen = (points @ true.T)[..., :2]
+            ways = torso_orient(seen, points)[0]
+            assert min(rotation_angle(w, true).item() for w in ways) < 0.15
+
+
+def test_camera_lays_points_onto_keypoints():
+    g = torch.Generator().manual_seed(0)
+    points = torch.randn(2, 6, 3, generator=g)
+    cam = torch.tensor([[0.8, 0.1, -0.2], [1.3, -0.4, 0.3]])
+    target = cam[:, :1, None] * (points[..., :2] + cam[:, None, 1:])
+    target[:, 5] = 9.0
+    weight = torch.tensor([[1.0, 1, 1, 1, 1, 0]]).expand(2, 6)
+    assert torch.allclose(fitting_camera(points, target, weight), cam, atol=1e-5)
+
+
+def test_prior_is_the_mixtures_log_likelihood(prior):
+    """Far from all but one Gaussian, the penalty falls as the negative log density rises."""
+    g = torch.Generator().manual_seed(0)
+    near = torch.distributions.MultivariateNormal(
+        prior.mean[0].double(), precision_matrix=(prior.whiten[0].mT @ prior.whiten[0]).double()
+    )
+    poses = prior.mean[0] + 0.02 * torch.randn(5, NUM_ANGLES, generator=g)
+    only = PosePrior(*(getattr(prior, n)[:1] for n in ("log_weight", "mean", "whiten", "offset")))
+    difference = only.penalty(poses).double() + near.log_prob(poses.double())
+    assert torch.allclose(difference, difference[:1].expand(5), atol=1e-2)
+
+
+def test_prior_likes_what_people_do(prior):
+    zero = torch.zeros(1, NUM_ANGLES)
+    # A thousand poses drawn from the mixture itself: what is usual for it.
+    g = torch.Generator().manual_seed(0)
+    pick = torch.multinomial(prior.log_weight.exp(), 1000, replacement=True, generator=g)
+    noise = torch.randn(1000, NUM_ANGLES, 1, generator=g)
+    usual = prior.mean[pick] + torch.linalg.solve_triangular(
+        prior.whiten[pick], noise, upper=False
+    ).squeeze(-1)
+    twisted = prior.mean[:1].clone()
+    twisted[0, 3 * (SMPL24.index("left_knee") - 1)] -= 1.5  # a knee bent forwards
+    assert prior.penalty(twisted) > prior.penalty(prior.mean[:1]) + 20.0
+    assert prior.penalty(twisted) > 0.0
+    assert prior.penalty(10.0 * zero + 1.0) > prior.penalty(usual).quantile(0.99)
+    assert prior.penalty(usual).median() < 0.5 * NUM_ANGLES + 15.0
+
+
+@pytest.mark.parametrize("pull", [0.0, 1.0])
+def test_prior_pulls_toward_likely_poses(body, scene, prior, pull):
+    crops, params, transl = scene
+    row = to_row(Prediction(params, camera.transl_to_pred_cam(transl, *crops.view)))
+    g = torch.Generator().manual_seed(5)
+    row[:, 3:72] += 0.2 * torch.randn(4, NUM_ANGLES, generator=g)
+    stages = Stages(body, crops, SmplifyConfig(pose_weight=4.78 * pull), prior)
+    done, _, _ = stages.run(row, adam_of(row))
+    change = prior.penalty(done[:, 3:72]) / prior.penalty(row[:, 3:72])
+    assert (change < 0.5).all() if pull else (change > 0.5).all()
+
+
+def adam_of(row):
+    from eftvideo.tuning import Adam
+
+    return Adam(torch.zeros_like(row), torch.zeros_like(row), torch.zeros(len(row)).long())
+
+
+def test_elbows_and_knees_that_bend_backwards_cost():
+    straight = torch.zeros(1, NUM_ANGLES)
+    assert wrong_bend(straight).item() == pytest.approx(4.0)
+    for joint, axis, right_way in (
+        ("left_elbow", 1, -1),
+        ("right_elbow", 1, 1),
+        ("left_knee", 0, 1),
+        ("right_knee", 0, 1),
+    ):
+        pose = straight.clone()
+        pose[0, 3 * (SMPL24.index(joint) - 1) + axis] = right_way * 0.5
+        assert wrong_bend(pose).item() == pytest.approx(3.0 + np.exp(-1.0), rel=1e-4)
+
+
+def test_a_file_that_is_no_prior_is_refused(tmp_path):
+    path = tmp_path / "prior.safetensors"
+    save_file({"mean": torch.zeros(8, 69)}, str(path))
+    with pytest.raises(WeightsCorruptError, match="not a pose prior"):
+        load_pose_prior(path)
+    bad = {
+        "log_weight": torch.zeros(1),
+        "mean": torch.zeros(1, NUM_ANGLES),
+        "covariance": torch.zeros(1, NUM_ANGLES, NUM_ANGLES),
+    }
+    save_file(bad, str(path))
+    with pytest.raises(WeightsCorruptError, match="positive definite"):
+        load_pose_prior(path)
+
+
+def test_gradient_is_finite_at_the_rest_pose(body, scene, prior):
+    crops, _, _ = scene
+    row = torch.zeros(4, 85)
+    row[:, -1] = 50.0
+    leaf = row.requires_grad_()
+    Stages(body, crops, SmplifyConfig(), prior).body_loss(leaf, torch.arange(4)).sum().backward()
+    assert leaf.grad is not None and torch.isfinite(leaf.grad).all()
