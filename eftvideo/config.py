@@ -114,8 +114,8 @@ class EftConfig:
     """A fit is rejected if some joint's rotation left the regressor's own by more than this."""
     max_warm_gap_s: float = 0.25
     """Longer without the person: cold start."""
-    max_people: int | None = None
-    """People fitted at once; None: all of the frame."""
+    max_people: int | None = 48
+    """People, of one frame or of several, fitted at once; None: all."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,16 @@ class SmoothConfig:
 
     strength: float = 1.0
     """Factor of all window lengths; 0 does not smooth."""
-    bandwidths_s: tuple[float, ...] = (0.033, 0.05, 0.07, 0.1, 0.14, 0.2)
+    bandwidths_s: tuple[float, ...] = (0.022, 0.033, 0.05, 0.07, 0.1, 0.14, 0.2)
     """Standard deviations of the windows to choose from, seconds."""
     gate: float = 1.05
     """Windows grow while their answers differ by less than this many deviations of the noise."""
+    burst_gate: float = 2.0
+    """Factor of `gate` against the shortest window: only bursts are left nearly as they are."""
     share_joints: float = 2.0
     """Joints this many steps away on the skeleton still have a say in a joint's window."""
+    lead: float = 2.0
+    """A joint's window is at most this many sizes longer than its own motion allows."""
     depth_factor: float = 4.0
     """Windows along the ray over those across it: depth is what one camera knows least."""
     fill_gaps: bool = True
@@ -192,6 +196,8 @@ class RenderConfig:
     crf: int = 18
     """libx264 quality; 18 looks like the source."""
     preset: str = "veryfast"
+    report: bool = False
+    """Write a page about the run too."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ at once, each on weights of their own, and start from what fitted them in the fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from torch import Tensor
 from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
-from eftvideo.eft_engine import Engine, PersonFrames
+from eftvideo.eft_engine import Engine, Listener, PersonFrames
 from eftvideo.eft_rules import error_px
 from eftvideo.regressors import Regressor
 from eftvideo.tuning import PersonState
@@ -102,7 +102,7 @@ def fit_sequences(
     cold: Tensor,
     cfg: EftConfig,
     own: FitResult,
-    done: Callable[[Tensor], None] | None = None,
+    done: Listener | None = None,
 ) -> tuple[FitResult, list[PersonState | None]]:
     """Fit several people over several frames; each frame starts from the person's frame before.
 
@@ -113,7 +113,7 @@ def fit_sequences(
         cold: (R,) bool: rows that start from the base weights whatever came before.
         cfg: see there.
         own: what `regress` says of these crops.
-        done: told the rows that were just finished.
+        done: told the rows that were just finished, and their 2D errors.
 
     Returns:
         The fits of the R rows, and each sequence's last state; None where that was rejected.

@@ -22,7 +22,8 @@ from eftvideo.regressors import Regressor
 from eftvideo.tuning import Adam, PersonState, Weights
 from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
 
-Listener = Callable[[Tensor], None]
+Listener = Callable[[Tensor, Tensor], None]
+"""Told the rows (n,) that were just finished, and their 2D errors (n,) in px."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Engine:
         Args:
             sequences: each row is in one of them.
             num_slots: people fitted at once.
-            done: told the rows (n,) that were just finished.
+            done: listener.
 
         Returns:
             Results of the R rows, and each sequence's last state; None where its last fit was
@@ -95,7 +96,8 @@ class Engine:
             if len(stopped):
                 accepted = self._finish(slots, stopped)
                 if done is not None:
-                    done(slots.row[stopped])
+                    rows = slots.row[stopped]
+                    done(rows, self.out.loss_px[rows])
                 slots.next(stopped, accepted)
         states = iter(slots.ends[i] for i in range(len(slots.ends)))
         return self.out, [next(states) if len(s.rows) else s.start for s in sequences]

@@ -13,81 +13,14 @@ import torch
 from eftvideo import eft, smplify
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
-from eftvideo.crops import crop_people
 from eftvideo.pieces import Piece, cut_pieces
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
+from eftvideo.sightings import Camera, TrackMemory, crops_of
+from eftvideo.streams import fit_streams
 from eftvideo.types import Crops, FitResult, FrameDetections
 from eftvideo.warm_start import WarmStart
-
-CONTEXT_TOLERANCE_S = 0.02
-"""A context frame may be off its nominal time by this, or by half the frames' distance."""
-
-
-@dataclass(frozen=True)
-class Camera:
-    """The full frame's camera: principal point in the middle, square pixels."""
-
-    focal_length_px: float
-    width_px: int
-    height_px: int
-
-
-class TrackMemory:
-    """All sightings of each person, to look up where somebody was at another time."""
-
-    def __init__(self, frames: Sequence[FrameDetections]) -> None:
-        seen: dict[int, list[tuple[float, np.ndarray]]] = {}
-        for frame in frames:
-            for track_id, keypoints in zip(
-                frame.people.track_id.tolist(), frame.people.keypoints, strict=True
-            ):
-                seen.setdefault(track_id, []).append((frame.time_s, keypoints))
-        self._times = {i: np.array([t for t, _ in rows]) for i, rows in seen.items()}
-        self._keypoints = {i: np.stack([k for _, k in rows]) for i, rows in seen.items()}
-        times = np.array([f.time_s for f in frames])
-        step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-        self._tolerance_s = max(CONTEXT_TOLERANCE_S, 0.51 * step)
-
-    def around(self, track_id: int, time_s: float, offsets_s: Sequence[float]) -> np.ndarray:
-        """(C, 17, 3) keypoints at time_s + each offset; zeros where the person was not seen."""
-        times, want = self._times[track_id], time_s + np.asarray(offsets_s)
-        right = np.clip(np.searchsorted(times, want), 0, len(times) - 1)
-        left = np.clip(right - 1, 0, None)
-        at = np.where(np.abs(times[left] - want) <= np.abs(times[right] - want), left, right)
-        off = np.abs(times[at] - want)
-        ok = (off <= self._tolerance_s) & (np.abs(times[at] - time_s) > 1e-6)
-        return np.where(ok[:, None, None], self._keypoints[track_id][at], 0.0).astype(np.float32)
-
-
-def crops_of(
-    frame: FrameDetections,
-    memory: TrackMemory,
-    regressor: Regressor,
-    view: Camera,
-    cfg: RunConfig,
-    device: str,
-) -> Crops:
-    """The crops of one frame's people, with their context if the regressor looks at any."""
-    people = frame.people
-    num = len(people)
-    context = None
-    if regressor.context_offsets_s:
-        around = [
-            memory.around(i, frame.time_s, regressor.context_offsets_s)
-            for i in people.track_id.tolist()
-        ]
-        shape = (num, len(regressor.context_offsets_s), 17, 3)
-        context = torch.from_numpy(np.array(around, np.float32).reshape(shape)).to(device)
-    return crop_people(
-        torch.from_numpy(people.xyxy).to(device),
-        torch.from_numpy(people.keypoints).to(device),
-        torch.full((num,), view.focal_length_px, device=device),
-        torch.tensor([float(view.width_px), float(view.height_px)], device=device).expand(num, 2),
-        cfg.crop,
-        context,
-    )
 
 
 def fit_people(
@@ -111,6 +44,8 @@ def fit_people(
     # The arrays are small: waiting for a second core costs more than it gives.
     torch.set_num_threads(1)
     try:
+        if cfg.method == "eft":
+            return fit_streams(frames, regressor, body, view, cfg, device, progress)
         return _Fitting(frames, regressor, body, view, cfg, device, progress).run()
     finally:
         torch.set_num_threads(threads)

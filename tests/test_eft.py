@@ -162,7 +162,7 @@ def test_sequences_go_on_alone_as_frame_by_frame(regressor, body):
         cold,
         replace(CFG, max_people=2),
         own,
-        done=lambda rows: done.extend(rows.tolist()),
+        done=lambda rows, _: done.extend(rows.tolist()),
     )
     assert sorted(done) == list(range(6))
     for rows in ([0, 1, 2], [3], [4], [5]):
