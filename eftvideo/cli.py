@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import eftvideo
-from eftvideo import cli_eval, cli_export, cli_render, options, plugins
+from eftvideo import cli_eval, cli_export, cli_render, cli_report, options, plugins
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, EftVideoError
 
@@ -96,6 +96,7 @@ def run(
     fov_deg: options.FovDeg = _D.fov_deg,
     no_overlay: options.NoOverlay = not _D.render.enabled,
     draw: options.Draw = _D.render.draw,
+    report: options.Report = _D.render.report,
 ) -> None:
     """Runs clips one after the other."""
     d = dataclasses.replace
@@ -111,7 +112,7 @@ def run(
             ),
             eft=d(_D.eft, num_steps=steps),
             smplify=d(_D.smplify, prior=smplify_prior, init=smplify_init),
-            render=d(_D.render, enabled=not no_overlay, draw=draw),
+            render=d(_D.render, enabled=not no_overlay, draw=draw, report=report),
             method=method,
             warm_start=not no_warm_start,
             regressor=regressor,
@@ -237,4 +238,5 @@ def train_lifter(
 
 cli_eval.register(app, output, _one_line_errors)
 cli_render.register(app, output, _one_line_errors, errors)
+cli_report.register(app, output, _one_line_errors, errors)
 cli_export.register(app, output, _one_line_errors)

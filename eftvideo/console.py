@@ -209,6 +209,8 @@ def summarize(clip: Path, result: Result, out: Path, cfg: RunConfig, output: Con
     output.print(f"wrote {out / (clip.stem + '.npz')}", markup=False)
     if cfg.render.enabled:
         output.print(f"wrote {out / (clip.stem + '_overlay.mp4')}", markup=False)
+    if cfg.render.report:
+        output.print(f"wrote {out / (clip.stem + '_report.html')}", markup=False)
 
 
 def _fits_table(result: Result) -> Table:

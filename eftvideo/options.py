@@ -151,6 +151,7 @@ FovDeg = Annotated[
 ]
 
 NoOverlay = Annotated[bool, _flag(_OVERLAY, "Write no overlay video.", "--no-overlay")]
+Report = Annotated[bool, _flag(_OVERLAY, "Write CLIP_report.html too.", "--report")]
 Draw = Annotated[
     DrawMode, _option(_OVERLAY, "mesh, skeleton or both", DEFAULT.render.draw, "WHAT", "--draw")
 ]

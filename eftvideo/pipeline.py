@@ -19,6 +19,7 @@ from eftvideo.fitting import Camera, fit_people
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
+from eftvideo.report import write_report
 from eftvideo.results import Result, save_result
 from eftvideo.retarget import Retargeted
 from eftvideo.shots import CutDetector
@@ -42,7 +43,8 @@ def run_video(
 
     Args:
         path: the clip.
-        out_dir: folder for `<stem>.npz` and `<stem>_overlay.mp4`, made if missing; None writes
+        out_dir: folder for `<stem>.npz`, `<stem>_overlay.mp4` and, if asked for,
+            `<stem>_report.html`, made if missing; None writes
             nothing and only returns the result.
         cfg: options; None takes the defaults.
         progress: listener; None is silent.
@@ -68,6 +70,8 @@ def run_video(
             save_result(npz, result)
         if video is not None and cfg.render.enabled:
             overlay.draw_overlay(clip, result, body, cfg, video, progress)
+    if npz is not None and cfg.render.report:
+        write_report(result, path, npz.parent, progress=progress)
     return result
 
 

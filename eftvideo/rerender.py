@@ -57,7 +57,7 @@ def render_result(
     """
     cfg, progress = cfg or RerenderConfig(), progress or Progress()
     render = stored(result, "render", RenderConfig)
-    cfg = dataclasses.replace(cfg, draw=cfg.draw or _AS_RUN[render.draw])
+    cfg = dataclasses.replace(cfg, draw=cfg.draw or drawn_by_run(render))
     check(cfg)
     with open_for(result, clip) as frames:
         check_frames(cfg.frames, frames)
@@ -121,6 +121,11 @@ def stored(result: Result, name: str, kind: type[Config]) -> Config:
     known = {f.name for f in dataclasses.fields(kind)}
     values: dict[str, Any] = result.config.get(name, {})
     return kind(**{k: v for k, v in values.items() if k in known})
+
+
+def drawn_by_run(render: RenderConfig) -> tuple[str, ...]:
+    """The layers of a run's own overlay, by their names here."""
+    return _AS_RUN[render.draw]
 
 
 def check(cfg: RerenderConfig) -> None:
