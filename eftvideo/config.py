@@ -174,7 +174,7 @@ class SmoothConfig:
     """Factor of `gate` against the shortest window: only bursts are left nearly as they are."""
     share_joints: float = 2.0
     """Joints this many steps away on the skeleton still have a say in a joint's window."""
-    lead: float = 2.0
+    lead: float = 1.0
     """A joint's window is at most this many sizes longer than its own motion allows."""
     depth_factor: float = 4.0
     """Windows along the ray over those across it: depth is what one camera knows least."""

@@ -16,6 +16,8 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
+from eftvideo.outliers import soften_outliers
+from eftvideo.polish import polish_rows
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
@@ -65,6 +67,8 @@ def run_video(
         frames = detect_people(clip, cfg, device, progress)
         with progress.stage("fit", len(frames)):
             rows = fit_people(frames, regressor, body, view, cfg, device, progress)
+        size = (view.width_px, view.height_px)
+        rows = polish_rows(rows, frames, body, size, cfg.smooth, cfg.eft, device)
         result = Result(**rows, **_header(clip, body, cfg, regressor), timings_s=progress.seconds)
         if npz is not None:
             save_result(npz, result)
@@ -97,7 +101,7 @@ def detect_people(
                 people = detector.track(people, frame.image)
                 frames.append(FrameDetections(frame.index, frame.time_s, people, is_cut))
                 progress.advance(1, people=len(people))
-    frames = mend_swaps(clean_tracks(frames, cfg.detect))
+    frames = soften_outliers(mend_swaps(clean_tracks(frames, cfg.detect)))
     progress.found(track_table(frames))
     return frames
 

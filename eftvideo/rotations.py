@@ -36,6 +36,11 @@ def matrix_to_six_d(matrix: Tensor) -> Tensor:
     return matrix[..., :2].flatten(-2)
 
 
+def nearest_rotation(matrix: Tensor) -> Tensor:
+    """(..., 3, 3) any matrices to the rotations nearest to them in the Frobenius norm."""
+    return roma.special_procrustes(matrix)
+
+
 def rotation_angle(a: Tensor, b: Tensor) -> Tensor:
     """Angle between rotations in radians: (..., 3, 3) and (..., 3, 3) to (...), 0..pi."""
     return roma.rotmat_geodesic_distance(a, b)

@@ -22,11 +22,11 @@ LAYERS = (
     "rotations camera crops metrics weights unpickle probe decord_decode ffmpeg_decode "
     "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
-    "warm_start",
-    "bodies results result_table posed losses evaluate_match",
+    "outliers smoothing warm_start",
+    "bodies results gaps result_table posed losses evaluate_match",
     "detectors regressors renderers",
     "motion exporters "
-    "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows "
+    "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows polish "
     "eft_rules eft_engine sightings",
     "streams fitting overlay export rerender rerender_views rerender_panels rerender_files "
     "report report_charts report_page report_pictures "

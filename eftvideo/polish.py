@@ -1,0 +1,79 @@
+"""After the fit: short gaps filled, tracks smoothed, and the rows that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from eftvideo.bodies import BodyModel
+from eftvideo.config import EftConfig, SmoothConfig
+from eftvideo.gaps import fill_gaps
+from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from eftvideo.rows import Rows, refresh
+from eftvideo.smoothing import smooth_track
+from eftvideo.types import FILLED, REJECTED, FrameDetections
+
+
+def polish_rows(
+    rows: Rows,
+    frames: Sequence[FrameDetections],
+    body: BodyModel,
+    image_size_px: tuple[int, int],
+    smooth: SmoothConfig,
+    weights: EftConfig,
+    device: str,
+) -> Rows:
+    """Fill short gaps and smooth every track.
+
+    Args:
+        rows: what was fitted. frames: the frames that were read. body: the body of the rows.
+        image_size_px: width and height. smooth: how strongly. weights: weights of keypoints, for
+            the 2D error.
+
+    Returns:
+        The rows with those filled in; `loss_px` is the 2D error of the smoothed body.
+    """
+    filled = fill_gaps(rows, frames, smooth.max_gap_s) if smooth.fill_gaps else rows
+    num_filled = len(filled["frame"]) - len(rows["frame"])
+    if smooth.strength > 0.0:
+        filled = smooth_rows(filled, frames, smooth)
+    elif not num_filled:
+        return rows
+    new = refresh(filled, body, image_size_px, weights, device)
+    # A filled row has no keypoints to be off from.
+    return new | {"loss_px": np.where(new["status"] == FILLED, 0.0, new["loss_px"])}
+
+
+def smooth_rows(rows: Rows, frames: Sequence[FrameDetections], cfg: SmoothConfig) -> Rows:
+    """Rows with smoothed `global_orient`, `body_pose` and `transl`; the rest is as it was.
+
+    Nothing is mixed across cuts, nor across frames in which the person is missing.
+    """
+    where = {frame.frame_index: at for at, frame in enumerate(frames)}
+    shot = np.cumsum([frame.is_cut for frame in frames])
+    new = rows | {n: rows[n].copy() for n in ("global_orient", "body_pose", "transl")}
+    trust = np.ones(len(rows["frame"]))
+    trust[rows["status"] == REJECTED] = cfg.rejected_weight
+    trust[rows["status"] == FILLED] = cfg.filled_weight
+    for track_id in np.unique(rows["track_id"]):
+        mine = np.flatnonzero(rows["track_id"] == track_id)
+        at = np.array([where[i] for i in rows["frame"][mine].tolist()])
+        starts = np.ones(len(mine), bool)
+        starts[1:] = (np.diff(at) > 1) | (np.diff(shot[at]) > 0)
+        pose = np.concatenate([rows["global_orient"][mine], rows["body_pose"][mine]], axis=1)
+        pelvis = rows["joints3d"][mine, 0]
+        rotations, moved = smooth_track(
+            axis_angle_to_matrix(torch.from_numpy(pose).double().unflatten(1, (24, 3))),
+            torch.from_numpy(pelvis.astype(np.float64)),
+            torch.from_numpy(rows["time_s"][mine]),
+            cfg,
+            starts=torch.from_numpy(starts),
+            weight=torch.from_numpy(trust[mine]),
+        )
+        turned = matrix_to_axis_angle(rotations).flatten(1).numpy()
+        new["global_orient"][mine], new["body_pose"][mine] = turned[:, :3], turned[:, 3:]
+        # smplx turns a body about its pelvis, so the step from transl to the pelvis stays.
+        new["transl"][mine] = rows["transl"][mine] + (moved.numpy() - pelvis)
+    return new
