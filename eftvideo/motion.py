@@ -30,6 +30,10 @@ _PARENTS = list(SMPL24_PARENTS[1:])
 _NEAR = 0.1
 """Frame periods this close to the median, relative to it, count for a clip's usual rate."""
 
+_IN_STEP = 0.5
+"""Frames whose times, as angles on a circle of one step, have a mean shorter than this are not in
+step with a rate."""
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -109,7 +113,8 @@ def motions(result: Result, body: BodyModel, up: Up | None, fps: float | None) -
     if fps is None:
         return made
     period_s = 1.0 / usual_fps(result)
-    return [resample(motion, fps, period_s) for motion in made]
+    phase_s = grid_phase_s(np.unique(result.time_s) - start_s, fps)
+    return [resample(motion, fps, period_s, phase_s) for motion in made]
 
 
 def _motion(rows: Result, body: BodyModel, up: Up | None, start_s: float) -> Motion:
@@ -169,18 +174,32 @@ def usual_fps(result: Result) -> float:
     return float(close) if abs(close - rate) < 1e-4 * rate else float(rate)
 
 
-def resample(motion: Motion, fps: float, period_s: float) -> Motion:
-    """The movement at the times k / fps that lie within it: at least one.
+def grid_phase_s(times_s: np.ndarray, fps: float) -> float:
+    """Offset of the times k / fps that makes most of them fall on frames, within half a step of 0.
+
+    One long frame at the start of a clip would put all samples between two frames otherwise.
+    """
+    turns = np.exp(2j * np.pi * times_s * fps)
+    mean = turns.mean()
+    if abs(mean) < _IN_STEP:
+        return 0.0
+    about = np.angle(mean)
+    return float(about + np.median(np.angle(turns * np.exp(-1j * about)))) / (2.0 * np.pi * fps)
+
+
+def resample(motion: Motion, fps: float, period_s: float, phase_s: float = 0.0) -> Motion:
+    """The movement at the times phase_s + k / fps that lie within it: at least one.
 
     Rotations are interpolated on SO(3) along the shortest arc, places on straight lines.
 
     Args:
         motion: F samples. fps: samples per second of the new one.
         period_s: usual time between frames; anything longer between two rows is a gap.
+        phase_s: see `grid_phase_s`.
     """
     t = motion.times_s
-    first, last = np.ceil(t[0] * fps - 1e-3), np.floor(t[-1] * fps + 1e-3)
-    at = (np.arange(first, max(last, first) + 1) + 0.0) / fps
+    first, last = np.ceil((t[0] - phase_s) * fps - 1e-3), np.floor((t[-1] - phase_s) * fps + 1e-3)
+    at = phase_s + np.arange(first, max(last, first) + 1) / fps
     right = np.clip(np.searchsorted(t, at), 1, max(len(t) - 1, 1))
     left, right = np.minimum(right, len(t)) - 1, np.minimum(right, len(t) - 1)
     span = t[right] - t[left]
