@@ -1,0 +1,112 @@
+"""The ways of fitting that benchmarks compare, and the table they print. One line adds a way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from eftvideo.config import RenderConfig, RunConfig, SmplifyConfig
+from eftvideo.evaluate import Evaluation
+from eftvideo.progress import Progress
+from eftvideo.results import Result
+
+_BASE = RunConfig(render=RenderConfig(enabled=False), device="cpu")
+METHODS: dict[str, RunConfig] = {
+    "regress": replace(_BASE, method="regress"),
+    "eft-cold": replace(_BASE, warm_start=False),
+    "eft-warm": _BASE,
+    "smplify": replace(_BASE, method="smplify", smplify=SmplifyConfig(init="mean")),
+    "smplify-no-prior": replace(
+        _BASE, method="smplify", smplify=SmplifyConfig(init="mean", prior=False)
+    ),
+    "smplify-from-regressor": replace(_BASE, method="smplify"),
+}
+COLUMNS = {
+    "mpjpe": "MPJPE mm",
+    "pa_mpjpe": "PA mm",
+    "pck": "PCK %",
+    "pve": "PVE mm",
+    "error_2d": "2D true px",
+    "seen_2d": "2D seen px",
+    "accel_error": "accel err",
+    "jitter": "jitter",
+    "jitter_camera": "jitter cam",
+    "steps": "steps",
+    "rejected": "rejected %",
+    "cpu_ms": "CPU ms",
+    "found": "found %",
+    "false": "false",
+}
+
+
+class CpuProgress(Progress):
+    """CPU seconds of this process by stage: other work on the machine counts less."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cpu_s: dict[str, float] = {}
+
+    def begin(self, stage: str, total: int) -> None:
+        """Start the clock of a stage."""
+        self._stage, self._began = stage, time.process_time()
+
+    def end(self) -> None:
+        """Stop it."""
+        self.cpu_s[self._stage] = time.process_time() - self._began
+
+
+def figures(scored: Sequence[tuple[Evaluation, Result, float]]) -> dict[str, float]:
+    """Means over clips, each weighted by its person-frames; lengths mm, accelerations m/s^2.
+
+    Args:
+        scored: for each clip its score, its result and the CPU seconds of fitting.
+    """
+    weight = np.array([e.counts["matched"] for e, _, _ in scored], float)
+    out = {}
+    for name in ("mpjpe", "pa_mpjpe", "pck", "pve", "error_2d"):
+        out[name] = _weighted([e.overall[name] for e, _, _ in scored], weight)
+    for name in ("accel_error", "jitter", "jitter_camera", "jitter_truth"):
+        out[name] = _weighted([e.overall[name] for e, _, _ in scored], weight) / 1e3
+    rows = [r for _, r, _ in scored]
+    out["seen_2d"] = float(np.concatenate([r.loss_px for r in rows]).mean())
+    out["steps"] = float(np.concatenate([r.num_steps for r in rows]).mean())
+    out["rejected"] = 100.0 * float(np.concatenate([r.status == 1 for r in rows]).mean())
+    out["cpu_ms"] = 1e3 * sum(s for _, _, s in scored) / sum(len(r) for r in rows)
+    out["found"] = 100.0 * weight.sum() / sum(e.counts["true_people"] for e, _, _ in scored)
+    out["false"] = float(sum(e.counts["false_people"] for e, _, _ in scored))
+    return out
+
+
+def _weighted(values: list[float], weight: np.ndarray) -> float:
+    known = np.isfinite(values)
+    if not known.any():
+        return float("nan")
+    return float(np.average(np.array(values)[known], weights=weight[known]))
+
+
+def choose(names: str) -> dict[str, RunConfig]:
+    """The ways named, separated by commas; "all" for every one.
+
+    Raises:
+        SystemExit: an unknown name.
+    """
+    if names == "all":
+        return METHODS
+    unknown = set(names.split(",")) - METHODS.keys()
+    if unknown:
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(METHODS)}")
+    return {name: METHODS[name] for name in names.split(",")}
+
+
+def print_header(first: str) -> None:
+    """Column names."""
+    print(f"{first:24}" + "".join(f"{c:>11}" for c in COLUMNS.values()), flush=True)
+
+
+def print_row(name: str, values: dict[str, float]) -> None:
+    """One line; "-" where there was nothing to measure."""
+    cells = (values[c] for c in COLUMNS)
+    print(f"{name:24}" + "".join(f"{'-' if c != c else f'{c:.2f}':>11}" for c in cells), flush=True)

@@ -1,0 +1,133 @@
+"""All ways of fitting on held-out motion with detector-like errors, against exact truth.
+
+python benchmarks/synthetic.py --poses POSES.npz [--methods regress,eft-warm] [--json FILE]
+
+Three sets, drawn with fixed seeds: `typical` (the errors measured on the detector), `occluded`
+(something in front of part of everybody) and `truncated` (people larger than the picture). Each
+clip is one person before a camera of known focal length. Figures are those of `eftvideo eval`
+(docs/protocols.md) over the 12 limb joints: "2D true" to the true keypoints, "2D seen" to the
+detected ones, px of a 224 px crop; accelerations in m/s^2; CPU time per person-frame of fitting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from methods import CpuProgress, choose, figures, print_header, print_row
+from sequences import FPS, Sequences, draw_sequences
+
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.config import RunConfig
+from eftvideo.evaluate import Evaluation, evaluate
+from eftvideo.evaluate_truth import Truth, make_truth
+from eftvideo.fitting import Camera, fit_people
+from eftvideo.pipeline import load_regressor
+from eftvideo.regressors import Regressor
+from eftvideo.results import Result
+from eftvideo.swaps import mend_swaps
+from eftvideo.synthetic.observer import NoiseConfig
+from eftvideo.synthetic.scenes import SceneConfig
+from eftvideo.types import Detections, FrameDetections
+
+SETS = {
+    "typical": {},
+    "occluded": {"noise": NoiseConfig(occluder=1.0)},
+    "truncated": {"scene": SceneConfig(person_size=(1.3, 2.2))},
+}
+
+
+def detections(data: Sequences, i: int) -> list[FrameDetections]:
+    """What the detector says of person i, frame by frame, through the program's own mending."""
+    frames = []
+    for t in range(data.num_frames):
+        there = bool(data.seen.found[i, t]) and bool((data.seen.keypoints[i, t, :, 2] > 0.3).any())
+        people = Detections(
+            data.seen.xyxy[i, t : t + 1].numpy(),
+            np.ones(1, np.float32),
+            data.seen.keypoints[i, t : t + 1].numpy(),
+            np.ones(1, np.int64),
+        )
+        frames.append(
+            FrameDetections(t, t / FPS, people if there else Detections.empty(), is_cut=False)
+        )
+    return mend_swaps(frames)
+
+
+def truth_of(data: Sequences, i: int) -> Truth:
+    """Exact joints, and keypoints in the picture; frames in which nobody could be seen are out."""
+    num = data.num_frames
+    keypoints = np.concatenate([data.truth_px[i].numpy(), np.ones((num, 17, 1))], axis=2)
+    return make_truth(
+        frame=np.arange(num),
+        track_id=np.ones(num),
+        time_s=np.arange(num) / FPS,
+        joints3d=data.joints[i].numpy(),
+        keypoints2d=keypoints,
+        focal_length_px=float(data.focal_length_px[i]),
+    )
+
+
+def run_one(
+    data: Sequences, i: int, cfg: RunConfig, regressor: Regressor, body: BodyModel
+) -> tuple[Evaluation, Result, float]:
+    """Fit and score one clip."""
+    width, height = (int(v) for v in data.image_size_px[i])
+    view = Camera(float(data.focal_length_px[i]), width, height)
+    progress = CpuProgress()
+    with progress.stage("fit", data.num_frames):
+        rows = fit_people(detections(data, i), regressor, body, view, cfg, "cpu", progress)
+    header = {"source": data.names[i], "width_px": width, "height_px": height, "config": {}}
+    result = Result(
+        **rows, **header, fps=Fraction(FPS), num_frames=data.num_frames, body_model=body.name
+    )
+    scored = evaluate(result, truth_of(data, i), joints="limbs12", gate=2.0)
+    return scored, result, progress.cpu_s["fit"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--poses", type=Path, required=True)
+    parser.add_argument("--methods", default="all", help="names separated by commas")
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--weights", help="regressor weights; default: the shipped ones")
+    parser.add_argument("--frames", type=int, default=45)
+    parser.add_argument("--per-clip", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    body = load_body()
+    ways = {
+        name: replace(cfg, regressor_weights=args.weights)
+        for name, cfg in choose(args.methods).items()
+    }
+    regressor = load_regressor(next(iter(ways.values())), "cpu", body)
+    out = {}
+    for name in args.sets.split(","):
+        data = draw_sequences(
+            args.poses,
+            body,
+            num_frames=args.frames,
+            per_clip=args.per_clip,
+            seed=args.seed,
+            **SETS[name],
+        )
+        print_header(f"{name}, {len(data.names)} clips")
+        out[name] = {}
+        for way, cfg in ways.items():
+            scored = [run_one(data, i, cfg, regressor, body) for i in range(len(data.names))]
+            out[name][way] = figures([s for s in scored if len(s[1])])
+            print_row(way, out[name][way])
+        print(f"truth's own jitter {out[name][way]['jitter_truth']:.2f} m/s^2\n", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(out, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
