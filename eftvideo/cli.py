@@ -89,6 +89,9 @@ def run(
     no_warm_start: options.NoWarmStart = not _D.warm_start,
     smplify_prior: options.SmplifyPrior = _D.smplify.prior,
     smplify_init: options.SmplifyStart = _D.smplify.init,
+    smooth: options.Smooth = _D.smooth.strength,
+    no_smooth: options.NoSmooth = False,
+    fill_gaps: options.FillGaps = _D.smooth.fill_gaps,
     regressor: options.Regressor = _D.regressor,
     weights: options.Weights = _D.regressor_weights,
     body: options.Body = _D.body,
@@ -112,6 +115,7 @@ def run(
             ),
             eft=d(_D.eft, num_steps=steps),
             smplify=d(_D.smplify, prior=smplify_prior, init=smplify_init),
+            smooth=d(_D.smooth, strength=0.0 if no_smooth else smooth, fill_gaps=fill_gaps),
             render=d(_D.render, enabled=not no_overlay, draw=draw, report=report),
             method=method,
             warm_start=not no_warm_start,
@@ -137,6 +141,8 @@ def _check(cfg: RunConfig, clips: list[Path], out: Path) -> None:
         raise ConfigError("give --focal-px or --fov-deg, not both")
     if cfg.eft.num_steps < 0:
         raise ConfigError(f"--steps must be 0 or more, but got {cfg.eft.num_steps}")
+    if not 0.0 <= cfg.smooth.strength <= 10.0:
+        raise ConfigError(f"--smooth must be between 0 and 10, but got {cfg.smooth.strength:g}")
     if cfg.detect.max_people is not None and cfg.detect.max_people < 1:
         raise ConfigError(f"--max-people must be 1 or more, but got {cfg.detect.max_people}")
     sources = {clip.resolve() for clip in clips}

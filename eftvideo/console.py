@@ -25,7 +25,7 @@ from eftvideo.pipeline import choose_device, load_regressor, run_video
 from eftvideo.progress import Progress
 from eftvideo.results import Result
 from eftvideo.tracks import TrackRow
-from eftvideo.types import FITTED
+from eftvideo.types import REJECTED
 from eftvideo.weights import WeightStatus
 
 PLAIN_INTERVAL_S = 5.0
@@ -224,7 +224,7 @@ def _fits_table(result: Result) -> Table:
             f"{np.median(t.loss_px_start):.1f}",
             f"{np.median(t.loss_px):.1f}",
             f"{t.num_steps.mean():.1f}",
-            str(int((t.status != FITTED).sum())),
+            str(int((t.status == REJECTED).sum())),
         )
     return table
 

@@ -125,6 +125,25 @@ SmplifyStart = Annotated[
         "--smplify-init",
     ),
 ]
+Smooth = Annotated[
+    float,
+    _option(
+        _FITTING,
+        "How strongly tracks are smoothed; 0.5 half as long windows, 2 twice",
+        DEFAULT.smooth.strength,
+        "FACTOR",
+        "--smooth",
+    ),
+]
+NoSmooth = Annotated[bool, _flag(_FITTING, "Leave the frames as they were fitted.", "--no-smooth")]
+FillGaps = Annotated[
+    bool,
+    _flag(
+        _FITTING,
+        f"Fill gaps of up to {DEFAULT.smooth.max_gap_s:g} s in a track (yes).",
+        "--fill-gaps/--no-fill-gaps",
+    ),
+]
 Regressor = Annotated[
     str, _option(_FITTING, "Network to tune", DEFAULT.regressor, "NAME", "--regressor")
 ]

@@ -94,7 +94,7 @@ class Result:
     num_steps: np.ndarray
     """(N,) optimiser steps."""
     status: np.ndarray
-    """(N,) 0 fitted, 1 rejected: the regressor's own answer was kept."""
+    """(N,) 0 fitted, 1 rejected: the regressor's own answer was kept, 2 filled in over a gap."""
     source: str
     """File name of the clip."""
     width_px: int

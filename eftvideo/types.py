@@ -237,7 +237,7 @@ class Prediction:
 
 
 FITTED, REJECTED, FILLED = 0, 1, 2
-"""Values of `FitResult.status` and of a result's `status` (FILLED is kept for later versions)."""
+"""Values of `FitResult.status` and of a result's `status`; FILLED rows bridge a gap."""
 
 
 @dataclass(frozen=True)

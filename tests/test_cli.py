@@ -190,6 +190,7 @@ def test_bad_clips(bad_clips, tmp_path, name, words):
         (["--start", "100"], "choose an earlier start"),
         (["--steps", "-1"], "--steps must be 0 or more, but got -1"),
         (["--max-people", "0"], "--max-people must be 1 or more, but got 0"),
+        (["--smooth", "-1"], "--smooth must be between 0 and 10, but got -1"),
         (["--focal-px", "500", "--fov-deg", "50"], "give --focal-px or --fov-deg, not both"),
         (["--focal-px", "0"], "positive number of px"),
         (["--fov-deg", "180"], "between 0 and 180 degrees"),
