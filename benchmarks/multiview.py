@@ -29,7 +29,7 @@ from multiview_truth import LIMBS, Truth, find_truth, refine_cameras
 
 import eftvideo
 from eftvideo import pipeline
-from eftvideo.config import ClipConfig, RunConfig, SmplifyConfig
+from eftvideo.config import ClipConfig, RunConfig, SmoothConfig, SmplifyConfig
 from eftvideo.errors import ConfigError, EftVideoError
 from eftvideo.results import Result
 from eftvideo.types import FrameDetections
@@ -38,8 +38,13 @@ METHODS: dict[str, dict[str, Any]] = {
     "regressor": {"method": "regress"},
     "EFT cold": {"warm_start": False},
     "EFT warm": {},
-    "SMPLify": {"method": "smplify"},
-    "SMPLify without prior": {"method": "smplify", "smplify": SmplifyConfig(prior=False)},
+    "EFT warm, not smoothed": {"smooth": SmoothConfig(strength=0.0)},
+    "SMPLify": {"method": "smplify", "smplify": SmplifyConfig(init="mean")},
+    "SMPLify without prior": {
+        "method": "smplify",
+        "smplify": SmplifyConfig(init="mean", prior=False),
+    },
+    "SMPLify from regressor": {"method": "smplify"},
 }
 """Name and what it changes in the default configuration; one line adds a method."""
 
@@ -111,7 +116,8 @@ def print_truth(truth: Truth, rough: Sequence[View], rms: dict[str, tuple[float,
     for name, (before, after) in rms.items():
         print(f"bundle adjustment, frames {name}: rms {before:.1f} px before, {after:.1f} after")
     for a, b in zip(rough, truth.views, strict=True):
-        turn = np.degrees(np.arccos((np.trace(a.rotation @ b.rotation.T) - 1.0) / 2.0))
+        cos = (np.trace(a.rotation @ b.rotation.T) - 1.0) / 2.0
+        turn = np.degrees(np.arccos(np.clip(cos, -1.0, 1.0)))
         print(
             f"  {a.name}: moved {1e3 * np.linalg.norm(a.position - b.position):.0f} mm, turned "
             f"{turn:.1f} degrees; focal length {b.focal_px[0]:.0f} px"
@@ -185,7 +191,7 @@ def fit_all(
     """Each method's fits of each view alone, with that view's focal length."""
     results: dict[str, list[Result]] = {}
     for name, change in METHODS.items():
-        folder = work / name.replace(" ", "_")
+        folder = work / name.replace(",", "").replace(" ", "_")
         folder.mkdir(exist_ok=True)
         for clip, frames, track_id, view in zip(clips, plain, ids, views, strict=True):
             log.info("%s: %s", clip.name, name)

@@ -19,6 +19,8 @@ from scipy.optimize import least_squares
 from scipy.sparse import coo_matrix
 from scipy.spatial.transform import Rotation
 
+from eftvideo.errors import ConfigError
+
 QCA_SUBPIXELS = 64.0
 LOSS_SCALE_PX = 5.0
 """Soft-L1 scale of the bundle adjustment: keypoints are not sharper than this."""
@@ -32,34 +34,37 @@ def read_qca(path: Path) -> list[View]:
     """The cameras of a Qualisys file, in its order; metres, px.
 
     Raises:
-        ValueError: no camera in the file, or an attribute is missing.
+        ConfigError: no such file, or not such a file.
     """
-    views = []
-    for camera in ET.parse(path).getroot().iter("camera"):
-        transform, lens = camera.find("transform"), camera.find("intrinsic")
-        if transform is None or lens is None:
-            raise ValueError(f"{path}: a camera without <transform> or <intrinsic>")
-        t, k = transform.attrib, lens.attrib
-        axes = np.array([[float(t[f"r{i}{j}"]) for j in (1, 2, 3)] for i in (1, 2, 3)])
-        rotation = np.diag([1.0, -1.0, -1.0]) @ axes
-        position = np.array([float(t[a]) for a in "xyz"]) / 1000.0
-        px = {n: float(k[n]) / QCA_SUBPIXELS for n in k if n.startswith(("focalLength", "center"))}
-        bends = ("radialDistortion1", "radialDistortion2")
-        # Qualisys' own spelling.
-        bends += ("tangentalDistortion1", "tangentalDistortion2")
-        views.append(
-            View(
-                camera.attrib.get("serial", f"cam{len(views) + 1:02d}"),
-                rotation,
-                -rotation @ position,
-                np.array([px["focalLengthU"], px["focalLengthV"]]),
-                np.array([px["centerPointU"], px["centerPointV"]]),
-                np.array([float(k[n]) for n in bends]),
-            )
-        )
+    try:
+        root = ET.parse(path).getroot()
+        views = [_camera(c, f"cam{n:02d}") for n, c in enumerate(root.iter("camera"), start=1)]
+    except (OSError, ET.ParseError, KeyError, ValueError) as e:
+        raise ConfigError(f"{path} is no Qualisys calibration ({e}): give the .qca.txt file") from e
     if not views:
-        raise ValueError(f"{path} has no <camera>: expected a Qualisys calibration")
+        raise ConfigError(f"{path} has no <camera>: expected a Qualisys calibration")
     return views
+
+
+def _camera(camera: ET.Element, name: str) -> View:
+    transform, lens = camera.find("transform"), camera.find("intrinsic")
+    if transform is None or lens is None:
+        raise ValueError("a camera without <transform> or <intrinsic>")
+    t, k = transform.attrib, lens.attrib
+    axes = np.array([[float(t[f"r{i}{j}"]) for j in (1, 2, 3)] for i in (1, 2, 3)])
+    rotation = np.diag([1.0, -1.0, -1.0]) @ axes
+    position = np.array([float(t[a]) for a in "xyz"]) / 1000.0
+    # "tangental" is Qualisys' own spelling.
+    bends = ("radialDistortion1", "radialDistortion2")
+    bends += ("tangentalDistortion1", "tangentalDistortion2")
+    return View(
+        camera.attrib.get("serial", name),
+        rotation,
+        -rotation @ position,
+        np.array([float(k[f"focalLength{a}"]) for a in "UV"]) / QCA_SUBPIXELS,
+        np.array([float(k[f"centerPoint{a}"]) for a in "UV"]) / QCA_SUBPIXELS,
+        np.array([float(k[n]) for n in bends]),
+    )
 
 
 def save_views(path: Path, views: Sequence[View]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eftvideo.errors import ConfigError
+
 BENCHMARKS = str(Path(__file__).parents[1] / "benchmarks")
 sys.path.insert(0, BENCHMARKS)
 try:
@@ -175,6 +177,9 @@ def test_qualisys_file_by_hand(tmp_path):
     calibration.save_views(tmp_path / "v.json", [view])
     (again,) = calibration.load_views(tmp_path / "v.json")
     np.testing.assert_array_equal(again.rotation, view.rotation)
+    path.write_text(QCA.replace("focalLengthU", "other"))
+    with pytest.raises(ConfigError, match=r"focalLengthU.*give the \.qca\.txt"):
+        calibration.read_qca(path)
 
 
 def test_doubtful_joints():
