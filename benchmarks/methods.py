@@ -8,22 +8,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from eftvideo.config import RenderConfig, RunConfig, SmplifyConfig
+from eftvideo.config import RenderConfig, RunConfig, SmoothConfig, SmplifyConfig
 from eftvideo.evaluate import Evaluation
 from eftvideo.progress import Progress
 from eftvideo.results import Result
+from eftvideo.types import FILLED
 
-_BASE = RunConfig(render=RenderConfig(enabled=False), device="cpu")
+SHIPPED = RunConfig(render=RenderConfig(enabled=False), device="cpu")
+_RAW = replace(SHIPPED, smooth=SmoothConfig(strength=0.0, fill_gaps=False))
 METHODS: dict[str, RunConfig] = {
-    "regress": replace(_BASE, method="regress"),
-    "eft-cold": replace(_BASE, warm_start=False),
-    "eft-warm": _BASE,
-    "smplify": replace(_BASE, method="smplify", smplify=SmplifyConfig(init="mean")),
+    "regress": replace(_RAW, method="regress"),
+    "eft-cold": replace(_RAW, warm_start=False),
+    "eft-warm": _RAW,
+    "smplify": replace(_RAW, method="smplify", smplify=SmplifyConfig(init="mean")),
     "smplify-no-prior": replace(
-        _BASE, method="smplify", smplify=SmplifyConfig(init="mean", prior=False)
+        _RAW, method="smplify", smplify=SmplifyConfig(init="mean", prior=False)
     ),
-    "smplify-from-regressor": replace(_BASE, method="smplify"),
+    "smplify-from-regressor": replace(_RAW, method="smplify"),
+    "regress-smooth": replace(SHIPPED, method="regress"),
+    "eft-warm-smooth": SHIPPED,
 }
+"""As fitted, except those named smooth; the last is what `eftvideo run` does."""
 COLUMNS = {
     "mpjpe": "MPJPE mm",
     "pa_mpjpe": "PA mm",
@@ -71,7 +76,7 @@ def figures(scored: Sequence[tuple[Evaluation, Result, float]]) -> dict[str, flo
     for name in ("accel_error", "jitter", "jitter_camera", "jitter_truth"):
         out[name] = _weighted([e.overall[name] for e, _, _ in scored], weight) / 1e3
     rows = [r for _, r, _ in scored]
-    out["seen_2d"] = float(np.concatenate([r.loss_px for r in rows]).mean())
+    out["seen_2d"] = float(np.concatenate([r.loss_px[r.status != FILLED] for r in rows]).mean())
     out["steps"] = float(np.concatenate([r.num_steps for r in rows]).mean())
     out["rejected"] = 100.0 * float(np.concatenate([r.status == 1 for r in rows]).mean())
     out["cpu_ms"] = 1e3 * sum(s for _, _, s in scored) / sum(len(r) for r in rows)

@@ -27,7 +27,9 @@ from eftvideo.config import RunConfig
 from eftvideo.evaluate import Evaluation, evaluate
 from eftvideo.evaluate_truth import Truth, make_truth
 from eftvideo.fitting import Camera, fit_people
+from eftvideo.outliers import soften_outliers
 from eftvideo.pipeline import load_regressor
+from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.results import Result
 from eftvideo.swaps import mend_swaps
@@ -81,7 +83,9 @@ def run_one(
     view = Camera(float(data.focal_length_px[i]), width, height)
     progress = CpuProgress()
     with progress.stage("fit", data.num_frames):
-        rows = fit_people(detections(data, i), regressor, body, view, cfg, "cpu", progress)
+        frames = soften_outliers(detections(data, i))
+        rows = fit_people(frames, regressor, body, view, cfg, "cpu", progress)
+        rows = polish_rows(rows, frames, body, (width, height), cfg.smooth, cfg.eft, "cpu")
     header = {"source": data.names[i], "width_px": width, "height_px": height, "config": {}}
     result = Result(
         **rows, **header, fps=Fraction(FPS), num_frames=data.num_frames, body_model=body.name
