@@ -112,9 +112,9 @@ def motions(result: Result, body: BodyModel, up: Up | None, fps: float | None) -
     made = [_motion(rows, body, up, start_s) for rows in result.tracks().values()]
     if fps is None:
         return made
-    period_s = 1.0 / usual_fps(result)
     phase_s = grid_phase_s(np.unique(result.time_s) - start_s, fps)
-    return [resample(motion, fps, period_s, phase_s) for motion in made]
+    frame_step = int(np.diff(np.unique(result.frame)).min(initial=result.num_frames))
+    return [resample(motion, fps, phase_s, frame_step) for motion in made]
 
 
 def _motion(rows: Result, body: BodyModel, up: Up | None, start_s: float) -> Motion:
@@ -187,15 +187,15 @@ def grid_phase_s(times_s: np.ndarray, fps: float) -> float:
     return float(about + np.median(np.angle(turns * np.exp(-1j * about)))) / (2.0 * np.pi * fps)
 
 
-def resample(motion: Motion, fps: float, period_s: float, phase_s: float = 0.0) -> Motion:
+def resample(motion: Motion, fps: float, phase_s: float = 0.0, frame_step: int = 1) -> Motion:
     """The movement at the times phase_s + k / fps that lie within it: at least one.
 
     Rotations are interpolated on SO(3) along the shortest arc, places on straight lines.
 
     Args:
         motion: F samples. fps: samples per second of the new one.
-        period_s: usual time between frames; anything longer between two rows is a gap.
         phase_s: see `grid_phase_s`.
+        frame_step: from one frame of the run to the next; more between two rows is a gap.
     """
     t = motion.times_s
     first, last = np.ceil((t[0] - phase_s) * fps - 1e-3), np.floor((t[-1] - phase_s) * fps + 1e-3)
@@ -204,11 +204,12 @@ def resample(motion: Motion, fps: float, period_s: float, phase_s: float = 0.0) 
     left, right = np.minimum(right, len(t)) - 1, np.minimum(right, len(t) - 1)
     span = t[right] - t[left]
     share = np.clip((at - t[left]) / np.where(span > 0, span, 1.0), 0.0, 1.0)
+    frame = motion.rows.frame
     near = np.minimum(at - t[left], t[right] - at)
     return Motion(
         track_id=motion.track_id,
         times_s=at,
-        seen=(span <= 1.5 * period_s) | (near <= 0.5 * period_s),
+        seen=(frame[right] - frame[left] <= frame_step) | (near <= 0.5 / fps),
         rotations=_slerp(motion.rotations[left], motion.rotations[right], share),
         pelvis_m=_lerp(motion.pelvis_m[left], motion.pelvis_m[right], share),
         offsets_m=_lerp(motion.offsets_m[left], motion.offsets_m[right], share),
