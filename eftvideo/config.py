@@ -78,9 +78,9 @@ class EftConfig:
     stall_steps: int = 4
     """Stop after this many steps without an improvement of `stall_px`."""
     stall_px: float = 0.02
-    pull: float = 0.05
+    pull: float = 0.1
     """Share of the way back to the base weights taken after every step (decoupled decay)."""
-    carry: float = 0.9
+    carry: float = 1.0
     """Share of the tuned change that the next frame starts from."""
     min_score: float = 0.3
     """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
@@ -88,7 +88,7 @@ class EftConfig:
     """Weight of nose, eyes and ears; they are the least like SMPL's surface."""
     hip_weight: float = 0.4
     """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
-    robust_px: float = 12.0
+    robust_px: float = 10.0
     """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
     betas_weight: float = 0.001
     """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units."""
@@ -96,7 +96,7 @@ class EftConfig:
     """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
     leg_min_px: float = 5.0
     """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    depth_weight: float = 4.0
+    depth_weight: float = 12.0
     """Keeps each keypoint's depth, relative to the pelvis, near the regressor's own (m^2)."""
     camera_weight: float = 1.0
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
@@ -178,6 +178,8 @@ class SmoothConfig:
     """A joint's window is at most this many sizes longer than its own motion allows."""
     depth_factor: float = 4.0
     """Windows along the ray over those across it: depth is what one camera knows least."""
+    shape_bandwidth_s: float = 0.5
+    """Window for the shape, which hardly changes."""
     fill_gaps: bool = True
     max_gap_s: float = 0.5
     """Gaps up to this are filled in, if the person has the same id before and after."""
@@ -240,9 +242,9 @@ class RunConfig:
     warm_start: bool = True
     lanes: int = 16
     """Pieces of the clip fitted side by side: a step of many rows costs little more than of one."""
-    piece_frames: int = 24
+    piece_frames: int = 16
     """The longest piece; at its first frame people start cold."""
-    run_in_frames: int = 3
+    run_in_frames: int = 2
     """Frames before a piece that are fitted too, and thrown away, so that it begins warm."""
     regressor: str = "lifter"
     regressor_weights: str | None = None

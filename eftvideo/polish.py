@@ -12,7 +12,7 @@ from eftvideo.config import EftConfig, SmoothConfig
 from eftvideo.gaps import fill_gaps
 from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.rows import Rows, refresh
-from eftvideo.smoothing import smooth_track
+from eftvideo.smoothing import smooth_slowly, smooth_track
 from eftvideo.types import FILLED, REJECTED, FrameDetections
 
 
@@ -47,13 +47,13 @@ def polish_rows(
 
 
 def smooth_rows(rows: Rows, frames: Sequence[FrameDetections], cfg: SmoothConfig) -> Rows:
-    """Rows with smoothed `global_orient`, `body_pose` and `transl`; the rest is as it was.
+    """Rows with smoothed `global_orient`, `body_pose`, `betas` and `transl`; the rest as it was.
 
     Nothing is mixed across cuts, nor across frames in which the person is missing.
     """
     where = {frame.frame_index: at for at, frame in enumerate(frames)}
     shot = np.cumsum([frame.is_cut for frame in frames])
-    new = rows | {n: rows[n].copy() for n in ("global_orient", "body_pose", "transl")}
+    new = rows | {n: rows[n].copy() for n in ("global_orient", "body_pose", "betas", "transl")}
     trust = np.ones(len(rows["frame"]))
     trust[rows["status"] == REJECTED] = cfg.rejected_weight
     trust[rows["status"] == FILLED] = cfg.filled_weight
@@ -62,18 +62,36 @@ def smooth_rows(rows: Rows, frames: Sequence[FrameDetections], cfg: SmoothConfig
         at = np.array([where[i] for i in rows["frame"][mine].tolist()])
         starts = np.ones(len(mine), bool)
         starts[1:] = (np.diff(at) > 1) | (np.diff(shot[at]) > 0)
-        pose = np.concatenate([rows["global_orient"][mine], rows["body_pose"][mine]], axis=1)
-        pelvis = rows["joints3d"][mine, 0]
-        rotations, moved = smooth_track(
-            axis_angle_to_matrix(torch.from_numpy(pose).double().unflatten(1, (24, 3))),
-            torch.from_numpy(pelvis.astype(np.float64)),
-            torch.from_numpy(rows["time_s"][mine]),
-            cfg,
-            starts=torch.from_numpy(starts),
-            weight=torch.from_numpy(trust[mine]),
-        )
-        turned = matrix_to_axis_angle(rotations).flatten(1).numpy()
-        new["global_orient"][mine], new["body_pose"][mine] = turned[:, :3], turned[:, 3:]
-        # smplx turns a body about its pelvis, so the step from transl to the pelvis stays.
-        new["transl"][mine] = rows["transl"][mine] + (moved.numpy() - pelvis)
+        _smooth_track(new, rows, mine, starts, trust[mine], cfg)
     return new
+
+
+def _smooth_track(
+    new: Rows,
+    rows: Rows,
+    mine: np.ndarray,
+    starts: np.ndarray,
+    trust: np.ndarray,
+    cfg: SmoothConfig,
+) -> None:
+    """Write one track's smoothed values to `new`, at the rows `mine` (T,)."""
+    pose = np.concatenate([rows["global_orient"][mine], rows["body_pose"][mine]], axis=1)
+    pelvis = rows["joints3d"][mine, 0].astype(np.float64)
+    time_s, weight = torch.from_numpy(rows["time_s"][mine]), torch.from_numpy(trust)
+    rotations, moved = smooth_track(
+        axis_angle_to_matrix(torch.from_numpy(pose).double().unflatten(1, (24, 3))),
+        torch.from_numpy(pelvis),
+        time_s,
+        cfg,
+        starts=torch.from_numpy(starts),
+        weight=weight,
+    )
+    turned = matrix_to_axis_angle(rotations).flatten(1).numpy()
+    new["global_orient"][mine], new["body_pose"][mine] = turned[:, :3], turned[:, 3:]
+    # smplx turns a body about its pelvis: the step from transl to the pelvis is linear in betas,
+    # and smoothing is linear.
+    shape = np.concatenate([rows["betas"][mine], pelvis - rows["transl"][mine]], axis=1)
+    bandwidth = cfg.strength * cfg.shape_bandwidth_s
+    shape = smooth_slowly(torch.from_numpy(shape), time_s, bandwidth, weight).numpy()
+    new["betas"][mine] = shape[:, :-3]
+    new["transl"][mine] = moved.numpy() - shape[:, -3:]

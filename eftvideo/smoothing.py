@@ -114,6 +114,25 @@ def smooth_track(
     return new.to(rotations), torch.cat([ray * depth, depth], dim=1).to(pelvis)
 
 
+def smooth_slowly(
+    values: Tensor, time_s: Tensor, bandwidth_s: float, weight: Tensor | None = None
+) -> Tensor:
+    """Smooth what hardly changes, such as a person's shape: plain Gaussian means.
+
+    Args:
+        values: (T, D). time_s: (T,) rising. bandwidth_s: standard deviation of the window.
+        weight: (T,) trust in each frame; None: all the same.
+    """
+    if len(values) < 2 or bandwidth_s <= 0.0:
+        return values
+    window = _Window.around(time_s.double(), torch.zeros_like(time_s), _REACH * bandwidth_s)
+    kernel = torch.exp(-0.5 * (window.offset_s / bandwidth_s).square()) * window.inside
+    if weight is not None:
+        kernel = kernel * weight[window.index]
+    mean = torch.einsum("tk,tkd->td", kernel, values.double()[window.index])
+    return (mean / kernel.sum(1)[:, None]).to(values)
+
+
 @dataclass(frozen=True)
 class _Adaptive:
     """Smooths channels of one track, each with windows of its own."""
