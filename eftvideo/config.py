@@ -78,9 +78,9 @@ class EftConfig:
     stall_steps: int = 4
     """Stop after this many steps without an improvement of `stall_px`."""
     stall_px: float = 0.02
-    pull: float = 0.1
+    pull: float = 0.05
     """Share of the way back to the base weights taken after every step (decoupled decay)."""
-    carry: float = 1.0
+    carry: float = 0.95
     """Share of the tuned change that the next frame starts from."""
     min_score: float = 0.3
     """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
@@ -88,7 +88,7 @@ class EftConfig:
     """Weight of nose, eyes and ears; they are the least like SMPL's surface."""
     hip_weight: float = 0.4
     """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
-    robust_px: float = 10.0
+    robust_px: float = 8.0
     """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
     betas_weight: float = 0.001
     """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units."""
@@ -96,7 +96,7 @@ class EftConfig:
     """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
     leg_min_px: float = 5.0
     """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    depth_weight: float = 12.0
+    depth_weight: float = 4.0
     """Keeps each keypoint's depth, relative to the pelvis, near the regressor's own (m^2)."""
     camera_weight: float = 1.0
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
