@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import eftvideo
-from eftvideo import cli_eval, cli_export, cli_render, cli_report, options, plugins
+from eftvideo import cli_eval, cli_export, cli_render, cli_report, cli_view, options, plugins
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, EftVideoError
 
@@ -245,4 +245,5 @@ def train_lifter(
 cli_eval.register(app, output, _one_line_errors)
 cli_render.register(app, output, _one_line_errors, errors)
 cli_report.register(app, output, _one_line_errors, errors)
+cli_view.register(app, output, _one_line_errors, errors)
 cli_export.register(app, output, _one_line_errors)

@@ -47,6 +47,13 @@ def jpeg_bytes(image: np.ndarray) -> bytes:
     return _encoded(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
 
 
+def jpeg_image(data: bytes) -> np.ndarray:
+    """The RGB picture (H, W, 3) uint8 of a JPEG file that `jpeg_bytes` made."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
 def png_bytes(image: np.ndarray) -> bytes:
     """A PNG file of an RGB picture (H, W, 3) uint8."""
     return _encoded(".png", image, [])

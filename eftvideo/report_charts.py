@@ -13,7 +13,7 @@ import numpy as np
 
 from eftvideo.renderers import track_colour
 from eftvideo.results import Result
-from eftvideo.types import FITTED
+from eftvideo.types import FILLED, REJECTED
 
 WIDTH = 1000.0
 _GAP_STEPS = 1.5
@@ -54,6 +54,11 @@ class TimeAxis:
 _STEPS_S = [n * 10.0**e for e in range(-3, 6) for n in (1, 2, 5)]
 
 
+def measured(result: Result) -> Result:
+    """The rows that were fitted to something seen: filled ones have no error and no steps."""
+    return result.select(result.status != FILLED)
+
+
 def pieces(result: Result, step_s: float) -> list[np.ndarray]:
     """Rows of one person, cut where the person was not seen."""
     cuts = np.flatnonzero(np.diff(result.time_s) > _GAP_STEPS * step_s) + 1
@@ -69,7 +74,7 @@ def tracks_chart(result: Result, axis: TimeAxis, step_s: float) -> str:
             _bar(axis, person.time_s[rows_], step_s, css_colour(track_id), "bar")
             for rows_ in pieces(person, step_s)
         ]
-        bad = person.select(person.status != FITTED)
+        bad = person.select(person.status == REJECTED)
         shapes += [
             _bar(axis, bad.time_s[rows_], step_s, "var(--bad)", "bar rejected")
             for rows_ in (pieces(bad, step_s) if len(bad) else [])
@@ -92,6 +97,7 @@ def _bar(axis: TimeAxis, times_s: np.ndarray, step_s: float, colour: str, name: 
 
 def error_chart(person: Result, axis: TimeAxis, step_s: float, top_px: float) -> str:
     """One person's 2D error before and after the fit over time, and the steps taken below."""
+    person = measured(person)
     colour, high, low = css_colour(int(person.track_id[0])), 90.0, 26.0
     most = max(1.0, float(person.num_steps.max()))
     shapes = [

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from eftvideo.config import RunConfig
-from eftvideo.report_charts import TimeAxis, bars, css_colour, error_chart, tracks_chart
+from eftvideo.report_charts import TimeAxis, bars, css_colour, error_chart, measured, tracks_chart
 from eftvideo.report_pictures import Shot, Shots
 from eftvideo.results import Result
-from eftvideo.types import FITTED
+from eftvideo.types import FILLED, REJECTED
 
 MAX_CHARTS = 12
 _STYLE = """
@@ -107,10 +107,11 @@ def _subtitle(result: Result, num_frames: int) -> str:
 def _tiles(result: Result, num_frames: int, timings_s: Mapping[str, float]) -> str:
     tiles = {"people": f"{len(result.track_ids)}", "person-frames": f"{len(result)}"}
     if len(result):
+        result = measured(result)
         before, after = np.median(result.loss_px_start), np.median(result.loss_px)
         tiles["median px before, after"] = f"{before:.1f} → {after:.1f}"
         tiles["steps, mean"] = f"{result.num_steps.mean():.1f}"
-        tiles["fits rejected"] = f"{(result.status != FITTED).mean():.1%}"
+        tiles["fits rejected"] = f"{(result.status == REJECTED).mean():.1%}"
     if timings_s:
         tiles["frames/s, all stages"] = f"{num_frames / max(sum(timings_s.values()), 1e-9):.2f}"
     cells = "".join(
@@ -127,20 +128,31 @@ def _nobody() -> str:
 def _people(result: Result, axis: TimeAxis, step_s: float) -> str:
     head = "".join(
         f"<th>{h}</th>"
-        for h in ("track", "frames", "from", "to", "px before", "px after", "steps", "rejected")
+        for h in (
+            "track",
+            "frames",
+            "from",
+            "to",
+            "px before",
+            "px after",
+            "steps",
+            "filled",
+            "rejected",
+        )
     )
     lines = []
     for track_id in result.track_ids:
         t = result.track(track_id)
-        rejected = int((t.status != FITTED).sum())
+        rejected, fits = int((t.status == REJECTED).sum()), measured(t)
         cells = (
             f'<span class="dot" style="background:{css_colour(track_id)}"></span>{track_id}',
             f"{len(t)}",
             f"{t.time_s[0]:.2f} s",
             f"{t.time_s[-1]:.2f} s",
-            f"{np.median(t.loss_px_start):.1f}",
-            f"{np.median(t.loss_px):.1f}",
-            f"{t.num_steps.mean():.1f}",
+            f"{np.median(fits.loss_px_start):.1f}",
+            f"{np.median(fits.loss_px):.1f}",
+            f"{fits.num_steps.mean():.1f}",
+            f"{(t.status == FILLED).sum()}",
             f'<span class="{"bad" if rejected else ""}">{rejected}</span>',
         )
         lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
@@ -148,7 +160,8 @@ def _people(result: Result, axis: TimeAxis, step_s: float) -> str:
         "People",
         f"{tracks_chart(result, axis, step_s)}"
         '<p class="soft">Bars: where each track was seen; <span class="bad">red</span>: the fit '
-        "was rejected there. Errors are medians, rms px of a 224 px crop.</p>"
+        "was rejected there. Errors are medians, rms px of a 224 px crop; frames filled in between "
+        "two sightings have none.</p>"
         f"<table><tr>{head}</tr>{''.join(lines)}</table>",
     )
 
@@ -167,7 +180,7 @@ def _errors(result: Result, axis: TimeAxis, step_s: float) -> str:
     more = f'<p class="soft">{left} shorter tracks have no chart.</p>' if left else ""
     return _section(
         "2D error and steps over time",
-        '<p class="soft">Dashed: the network\'s own answer. Solid: what was kept after EFT. '
+        '<p class="soft">Dashed: the network\'s own answer. Solid: what was kept in the end. '
         "Below: optimiser steps. px of a 224 px crop.</p>" + "".join(charts) + more,
     )
 
@@ -188,12 +201,11 @@ def _figures(shots: list[Shot], result: Result, name: str) -> str:
 
 
 def _rejected(result: Result, shots: list[Shot]) -> str:
-    number = int((result.status != FITTED).sum())
+    number = int((result.status == REJECTED).sum())
     if not number:
         return _section("Rejected fits", "<p>None.</p>")
-    words = (
-        f"{number} of {len(result)} fits were rejected; the network's own answer was kept there."
-    )
+    all_fits = len(measured(result))
+    words = f"{number} of {all_fits} fits were rejected; the network's own answer was kept there."
     if len(shots) < number:
         words += f" {len(shots)} of them, spread evenly:"
     return _section("Rejected fits", f"<p>{words}</p>{_figures(shots, result, 'thumbs')}")

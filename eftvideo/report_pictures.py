@@ -12,7 +12,7 @@ from eftvideo.pictures import jpeg_bytes, resize
 from eftvideo.progress import Progress
 from eftvideo.rerender_panels import Grid
 from eftvideo.results import Result
-from eftvideo.types import FITTED, VideoFrame
+from eftvideo.types import REJECTED, VideoFrame
 from eftvideo.video import VideoReader
 
 NUM_KEY, NUM_WORST, MAX_REJECTED = 6, 3, 24
@@ -101,7 +101,7 @@ def worst_rows(result: Result) -> list[int]:
 
 def rejected_rows(result: Result) -> list[int]:
     """Rows whose fit was rejected; of many, some spread evenly."""
-    rows = np.flatnonzero(result.status != FITTED)
+    rows = np.flatnonzero(result.status == REJECTED)
     if len(rows) > MAX_REJECTED:
         rows = rows[np.linspace(0, len(rows) - 1, MAX_REJECTED).astype(int)]
     return [int(r) for r in rows]

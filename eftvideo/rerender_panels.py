@@ -21,7 +21,7 @@ from eftvideo.renderers import DrawnPerson, Renderer
 from eftvideo.rerender_views import View, fit_ground, floor_lines, make_view
 from eftvideo.results import Result
 from eftvideo.skeletons import SMPL24
-from eftvideo.types import FITTED, VideoFrame
+from eftvideo.types import FILLED, REJECTED, VideoFrame
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -75,7 +75,9 @@ class Cast:
 
     def _caption(self, row: int) -> str:
         r = self._result
-        rejected = "" if r.status[row] == FITTED else " rejected"
+        if r.status[row] == FILLED:
+            return f"{r.track_id[row]}: filled in"
+        rejected = " rejected" if r.status[row] == REJECTED else ""
         return f"{r.track_id[row]}: {r.loss_px[row]:.1f} px{rejected}"
 
 

@@ -29,9 +29,9 @@ LAYERS = (
     "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows polish "
     "eft_rules eft_engine sightings",
     "streams fitting overlay export rerender rerender_views rerender_panels rerender_files "
-    "report report_charts report_page report_pictures "
+    "report report_charts report_page report_pictures viewer viewer_data viewer_places "
     "evaluate doctor train_losses train pipeline",
-    "options cli_export console cli cli_eval cli_render cli_report __main__ __init__",
+    "options cli_export console cli cli_eval cli_render cli_report cli_view __main__ __init__",
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 """By a module's first name: a folder is one layer."""
@@ -40,13 +40,14 @@ KNOWS_PARTS = {"doctor", "train", "train_losses", "tuning"}
 """Modules that may name a concrete part: the doctor checks them, the trainer trains one."""
 
 OWNERS = {
-    "typer": {"cli", "cli_export", "options", "cli_eval", "cli_render", "cli_report"},
-    "rich": {"cli", "cli_export", "console", "cli_eval", "cli_render", "cli_report"},
+    "typer": {"cli", "cli_export", "options", "cli_eval", "cli_render", "cli_report", "cli_view"},
+    "rich": {"cli", "cli_export", "console", "cli_eval", "cli_render", "cli_report", "cli_view"},
     "ultralytics": {"detectors.yolo_pose"},
     "torchvision": set(),
     "smplx": {"bodies.smpl"},
     "pygltflib": {"exporters._gltf", "exporters.glb"},
     "pandas": {"result_table"},
+    "viser": {"viewer"},
     "pyrender": {"renderers._gl"},
     "OpenGL": {"renderers._gl", "renderers._mesh_pass", "renderers._osmesa"},
     "decord": {"decord_decode"},

@@ -22,7 +22,7 @@ from eftvideo.report import write_report
 from eftvideo.report_charts import WIDTH, TimeAxis, css_colour, pieces, tracks_chart
 from eftvideo.report_pictures import rejected_rows, worst_rows
 from eftvideo.results import empty_rows
-from eftvideo.types import FITTED, REJECTED
+from eftvideo.types import FILLED, FITTED, REJECTED
 
 VOID = {"meta", "img", "br", "rect", "line"}
 
@@ -60,8 +60,8 @@ class Page(HTMLParser):
 def some_rejected(finished):
     """The finished run with three fits of person 2 marked as rejected."""
     status = finished.result.status.copy()
+    status[:] = FITTED
     status[(finished.result.track_id == 2) & (finished.result.frame >= 5)] = REJECTED
-    status[finished.result.track_id == 1] = FITTED
     return replace(finished.result, status=status)
 
 
@@ -89,12 +89,12 @@ def test_figures_are_those_of_the_result(written, some_rejected):
     words = Page(written).words
     person = some_rejected.track(2)
     at = words.index("rejected") + 1
-    row = words[at + 8 : at + 16]
+    row = words[at + 9 : at + 18]
     assert row == [
         *("2", "8", "0.00 s", "0.23 s"),
         f"{np.median(person.loss_px_start):.1f}",
         f"{np.median(person.loss_px):.1f}",
-        *(f"{person.num_steps.mean():.1f}", "3"),
+        *(f"{person.num_steps.mean():.1f}", "0", "3"),
     ]
     assert "2.0 s, 4.0 frames/s" in words and "4.0 s, 2.0 frames/s" in words
     assert "3 of 16 fits were rejected; the network's own answer was kept there." in words
@@ -135,6 +135,25 @@ def test_pictures_show_what_they_say(written):
     assert [n.split(",")[1] for n in names[-3:]] == [f" frame {f}" for f in (5, 6, 7)]
     assert all(i.shape[:2] == (359, 640) for i in images[:6])
     assert all(i.shape[0] == 180 and i.std() > 10 for i in images[-3:])
+
+
+def test_filled_frames_have_no_error(finished, tmp_path):
+    """They are in the bars, but in no median, line or list of rejected fits."""
+    status, loss = finished.result.status.copy(), finished.result.loss_px.copy()
+    rows = (finished.result.track_id == 2) & np.isin(finished.result.frame, [3, 4])
+    status[:], loss[rows] = FITTED, 0.0
+    status[rows] = FILLED
+    page = Page(
+        write_report(
+            replace(finished.result, status=status, loss_px=loss), finished.clip, tmp_path
+        ).read_text("utf-8")
+    )
+    cells = page.words[page.words.index("rejected") + 10 :][:9]
+    seen = finished.result.track(2).loss_px[[0, 1, 2, 5, 6, 7]]
+    assert cells[1] == "8" and cells[5] == f"{np.median(seen):.1f}" and cells[7:] == ["2", "0"]
+    assert len([a for a in page.all("rect") if a["class"] == "bar"]) == 2
+    assert [len(a["points"].split()) for a in page.all("polyline")] == [8, 8, 3, 3, 3, 3]
+    assert "None." in page.words
 
 
 def test_gaps_stay_gaps(finished):
