@@ -78,6 +78,11 @@ def export_result(
     targets = _targets(source, out, exporter, result.track_ids)
     rate = exporter.rate(usual_fps(result), fps)
     model = body_of(result, body)
+    if to == "amass" and not mean_shape and (body or result.config.get("body")) is None:
+        log.warning(
+            "the betas are those of the free body, which mean another shape to SMPL+H: give "
+            "--mean-shape for a program that brings its own body"
+        )
     axis = exporter.ups[0] if up is None else up
     people = motions(result, model, axis, rate)
     groups = [(p,) for p in people] if exporter.one_person_a_file else [tuple(people)]

@@ -93,6 +93,13 @@ def test_one_shape_of_many_is_mentioned(tmp_path):
     assert "holds one shape" not in run(source, "--to", "glb").stderr
 
 
+def test_betas_of_the_free_body_are_mentioned(tmp_path):
+    source, _ = saved(tmp_path)
+    asked = ("--to", "amass", "-o", tmp_path / "out")
+    assert "give --mean-shape" in run(source, *asked).stderr
+    assert run(source, *asked, "--mean-shape").stderr == ""
+
+
 def test_nothing_half_written_stays(tmp_path, monkeypatch):
     path = tmp_path / "a.glb"
     write_whole(path, b"old")
