@@ -19,9 +19,10 @@ import torch
 from eftvideo import eft
 from eftvideo.bodies import load_body
 from eftvideo.config import ClipConfig, EftConfig, RunConfig
-from eftvideo.fitting import TrackMemory, crops_of, fit_people
+from eftvideo.fitting import fit_people
 from eftvideo.pipeline import choose_device, detect_people, full_frame_camera, load_regressor
 from eftvideo.progress import Progress
+from eftvideo.sightings import TrackMemory, crops_of
 from eftvideo.video import open_video
 
 
@@ -42,8 +43,8 @@ def report(name: str, rows: dict[str, np.ndarray], seconds: float) -> None:
     )
 
 
-def one_by_one(frames, regressor, body, view, cfg, device):  # noqa: ANN001, ANN201
-    """Each person of a frame in a call of its own; the same laws, one row at a time."""
+def frame_by_frame(frames, regressor, body, view, cfg, device, *, apart):  # noqa: ANN001, ANN201
+    """The clip in order of time without pieces: all people of a frame at once, or one by one."""
     memory, warm = TrackMemory(frames), eft.WarmStart()
     losses, poses = [], []
     began = time.process_time()
@@ -53,15 +54,17 @@ def one_by_one(frames, regressor, body, view, cfg, device):  # noqa: ANN001, ANN
         if not len(frame.people):
             continue
         crops = crops_of(frame, memory, regressor, view, cfg, device)
+        ids = frame.people.track_id.tolist()
         people: dict = {}
-        for i, track_id in enumerate(frame.people.track_id.tolist()):
-            single = crops.select(torch.tensor([i], device=device))
-            fit, after = eft.fit(regressor, body, single, [track_id], frame.time_s, warm, cfg.eft)
-            people |= {k: v for k, v in after.people.items() if k == track_id}
+        for rows in [[i] for i in range(len(ids))] if apart else [list(range(len(ids)))]:
+            some = [ids[i] for i in rows]
+            part = crops.select(torch.tensor(rows, device=device))
+            fit, after = eft.fit(regressor, body, part, some, frame.time_s, warm, cfg.eft)
+            people |= {k: v for k, v in after.people.items() if k in some}
             losses.append(fit.loss_px.cpu())
             poses.append(fit.prediction.params.body_pose.cpu())
         warm = eft.WarmStart(people)
-    return torch.cat(losses).numpy(), torch.cat(poses), time.process_time() - began
+    return torch.cat(losses), torch.cat(poses), time.process_time() - began
 
 
 def main() -> None:
@@ -91,16 +94,16 @@ def main() -> None:
         results[name], seconds = timed(way, *common, device)
         report(name, results[name], seconds)
     fixed = replace(cfg, eft=replace(EftConfig(), threshold_px=0.0, num_steps=5, stall_steps=99))
-    rows, together = timed(fixed, *common, device)
-    losses, poses, apart = one_by_one(*common, fixed, device)
-    from eftvideo.rotations import axis_angle_to_matrix
-
-    mine = axis_angle_to_matrix(torch.from_numpy(rows["body_pose"]).unflatten(1, (23, 3)))
+    _, streams = timed(fixed, *common, device)
+    px, pose, together = frame_by_frame(*common, fixed, device, apart=False)
+    px_apart, pose_apart, apart = frame_by_frame(*common, fixed, device, apart=True)
+    num = len(px)
     print(
-        f"at 5 steps each: all at once {1e3 * together / len(losses):.2f} ms/row, one by one "
-        f"{1e3 * apart / len(losses):.2f} ms/row, ratio {apart / together:.2f}; largest difference "
-        f"{np.abs(losses - rows['loss_px']).max():.1e} px, {(mine - poses).abs().max():.1e} in "
-        "rotation matrices"
+        f"at 5 steps each: as streams {1e3 * streams / num:.2f} ms/row, all people of a frame at "
+        f"once {1e3 * together / num:.2f}, one by one {1e3 * apart / num:.2f}; one by one over all "
+        f"at once {apart / together:.2f}, over streams {apart / streams:.2f}; largest difference "
+        f"{(px - px_apart).abs().max():.1e} px, {(pose - pose_apart).abs().max():.1e} in rotation "
+        "matrices"
     )
 
 
