@@ -21,15 +21,15 @@ Write a result in the format of another program.
 \b
 [bold]Formats[/bold]
   amass      one npz a person: aitviewer, SMPL add-ons of Blender
-  glb        skinned, animated bodies and the camera: Blender, three.js, Unity, ...
+  glb        skinned, animated bodies and the camera, for most 3D programs
   bvh        one skeleton a person: Blender, Maya, MotionBuilder, ...
   json       everything, plain
   eft-json   the format of EFT's fits
 
 \b
 [bold]Examples[/bold]
-  eftvideo export out/clip.npz --to glb               out/clip.glb, with everybody
-  eftvideo export out/clip.npz --to bvh -o skeletons  skeletons/clip_person1.bvh, ...
+  eftvideo export out/clip.npz --to glb            everybody in out/clip.glb
+  eftvideo export out/clip.npz --to bvh -o folder  one file a person
   eftvideo export out/clip.npz --to amass --track-id 2 --fps 60
 """
 _To = Annotated[
@@ -114,4 +114,4 @@ def _line(file: ExportedFile) -> str:
     people = ", ".join(map(str, file.track_ids))
     who = f"person {people}" if len(file.track_ids) == 1 else f"persons {people}"
     when = "frames' own times" if file.fps is None else f"{file.fps:g} a second"
-    return f"{file.path}: {who}; {file.num_samples} samples, {when}, from {file.start_s:.3f} s on"
+    return f"{file.path}: {who}; {file.num_samples} samples, {when}, from {round(file.start_s, 3) + 0.0:.3f} s on"

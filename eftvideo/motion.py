@@ -184,7 +184,8 @@ def grid_phase_s(times_s: np.ndarray, fps: float) -> float:
     if abs(mean) < _IN_STEP:
         return 0.0
     about = np.angle(mean)
-    return float(about + np.median(np.angle(turns * np.exp(-1j * about)))) / (2.0 * np.pi * fps)
+    angle = float(about + np.median(np.angle(turns * np.exp(-1j * about))))
+    return round(angle / (2.0 * np.pi * fps), 9)
 
 
 def resample(motion: Motion, fps: float, phase_s: float = 0.0, frame_step: int = 1) -> Motion:
