@@ -114,4 +114,5 @@ def _line(file: ExportedFile) -> str:
     people = ", ".join(map(str, file.track_ids))
     who = f"person {people}" if len(file.track_ids) == 1 else f"persons {people}"
     when = "frames' own times" if file.fps is None else f"{file.fps:g} a second"
-    return f"{file.path}: {who}; {file.num_samples} samples, {when}, from {round(file.start_s, 3) + 0.0:.3f} s on"
+    start_s = round(file.start_s, 3) + 0.0  # no minus zero
+    return f"{file.path}: {who}; {file.num_samples} samples, {when}, from {start_s:.3f} s on"
