@@ -16,7 +16,14 @@ from smplx.utils import Struct
 
 from eftvideo import pipeline, plugins, weights
 from eftvideo.bodies.smpl import NEUTRAL_BODY
-from eftvideo.config import ClipConfig, DetectConfig, EftConfig, RenderConfig, RunConfig
+from eftvideo.config import (
+    ClipConfig,
+    DetectConfig,
+    EftConfig,
+    RenderConfig,
+    RunConfig,
+    SmoothConfig,
+)
 from eftvideo.errors import ConfigError, MissingDependencyError, VideoWriteError
 from eftvideo.pipeline import run_video
 from eftvideo.probe import probe
@@ -25,8 +32,10 @@ from eftvideo.results import Result, load_result
 from eftvideo.types import FITTED, REJECTED
 from eftvideo.video import open_video
 
-SHORT = replace(RunConfig(), clip=ClipConfig(end_s=0.1))
-"""The first three frames."""
+SHORT = replace(
+    RunConfig(), clip=ClipConfig(end_s=0.1), smooth=SmoothConfig(strength=0.0, fill_gaps=False)
+)
+"""The first three frames, as they were fitted."""
 
 
 class Listener(Progress):
@@ -122,9 +131,13 @@ def test_fits_are_better_than_the_regressors_own_answers(finished):
     r = finished.result
     fitted = r.status == FITTED
     assert fitted.mean() > 0.7
-    assert r.loss_px[fitted].mean() < 0.75 * r.loss_px_start[fitted].mean()
     assert r.num_steps.max() <= EftConfig().num_steps and r.num_steps.sum() > 0
-    np.testing.assert_array_equal(r.loss_px[~fitted], r.loss_px_start[~fitted])
+    # Smoothing gives some of it back: what is written was not fitted frame by frame.
+    assert r.loss_px[fitted].mean() < 0.9 * r.loss_px_start[fitted].mean()
+    raw = run_video(finished.clip, cfg=replace(SHORT, clip=ClipConfig()))
+    fitted = raw.status == FITTED
+    assert raw.loss_px[fitted].mean() < 0.75 * raw.loss_px_start[fitted].mean()
+    np.testing.assert_array_equal(raw.loss_px[~fitted], raw.loss_px_start[~fitted])
 
 
 def test_overlay_has_the_clips_frames_times_size_and_sound(finished):
