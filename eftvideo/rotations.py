@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import roma
 import torch
 from torch import Tensor
@@ -38,7 +40,7 @@ def matrix_to_six_d(matrix: Tensor) -> Tensor:
 
 def nearest_rotation(matrix: Tensor) -> Tensor:
     """(..., 3, 3) any matrices to the rotations nearest to them in the Frobenius norm."""
-    return roma.special_procrustes(matrix)
+    return cast(Tensor, roma.special_procrustes(matrix))
 
 
 def rotation_angle(a: Tensor, b: Tensor) -> Tensor:
