@@ -113,8 +113,12 @@ class DrawnPeople:
 
 @torch.no_grad()
 def vertices(result: Result, body: BodyModel, rows: slice | np.ndarray) -> np.ndarray:
-    """(n, V, 3) vertices of some rows of a result, metres, camera frame."""
-    device = body.device
+    """(n, V, 3) vertices of some rows of a result, metres, camera frame.
+
+    Computed in one thread: with several, the last bits depend on how many there are, and the same
+    result would not always be drawn the same, pixel for pixel.
+    """
+    device, threads = body.device, torch.get_num_threads()
 
     def tensor(value: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(value)).to(device)
@@ -124,4 +128,8 @@ def vertices(result: Result, body: BodyModel, rows: slice | np.ndarray) -> np.nd
         axis_angle_to_matrix(tensor(result.body_pose[rows]).unflatten(1, (23, 3))),
         tensor(result.betas[rows]),
     )
-    return body.vertices(params, tensor(result.transl[rows])).cpu().numpy()
+    torch.set_num_threads(1)
+    try:
+        return body.vertices(params, tensor(result.transl[rows])).cpu().numpy()
+    finally:
+        torch.set_num_threads(threads)

@@ -55,8 +55,8 @@ _STEPS_S = [n * 10.0**e for e in range(-3, 6) for n in (1, 2, 5)]
 
 
 def measured(result: Result) -> Result:
-    """The rows that were fitted to something seen: filled ones have no error and no steps."""
-    return result.select(result.status != FILLED)
+    """The rows with an error: not those filled in, nor those with too few keypoints to measure."""
+    return result.select((result.status != FILLED) & (result.loss_px_start > 0))
 
 
 def pieces(result: Result, step_s: float) -> list[np.ndarray]:

@@ -51,6 +51,7 @@ td:first-child,th:first-child{text-align:left}th{color:var(--soft);font-weight:5
 .settings td:first-child{width:45%}.changed{font-weight:700}
 .shots{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:10px}
 .thumbs{display:flex;flex-wrap:wrap;gap:8px}figure{margin:0}
+.thumbs figure{width:min-content;min-width:105px}.thumbs img{max-width:none;height:180px}
 img{display:block;max-width:100%;border-radius:6px}.shots img{width:100%}
 figcaption{font-size:.8rem;color:var(--soft)}summary{cursor:pointer;font-weight:600}
 @media(max-width:520px){main{padding:8px}section{padding:12px}.words{width:8em}
@@ -191,7 +192,7 @@ def _figures(shots: list[Shot], result: Result, name: str) -> str:
         words = f"{shot.time_s:.2f} s, frame {shot.frame}"
         if shot.row >= 0:
             track, px = result.track_id[shot.row], result.loss_px[shot.row]
-            words += f", track {track}: {px:.1f} px"
+            words += f", track {track}: " + (f"{px:.1f} px" if px > 0 else "too few keypoints")
         data = base64.b64encode(shot.jpeg).decode("ascii")
         figures.append(
             f'<figure><img alt="{escape(words)}" src="data:image/jpeg;base64,{data}">'

@@ -7,12 +7,15 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
 from media import make_clip
 from typer.testing import CliRunner
 
+from eftvideo.bodies import load_body
 from eftvideo.cli import app
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoOpenError
+from eftvideo.overlay import vertices
 from eftvideo.pipeline import run_video
 from eftvideo.probe import probe
 from eftvideo.rerender import load_body_of, render_result, stored
@@ -47,6 +50,22 @@ def test_same_settings_give_the_runs_own_overlay(finished, tmp_path):
         assert t == want_t
         np.testing.assert_array_equal(image, want)
     assert [p.name for p in tmp_path.iterdir()] == ["clip_render.mp4"]
+
+
+def test_bodies_do_not_depend_on_the_number_of_threads(finished):
+    """Down to the last bit; otherwise some pixel of a long clip is another one."""
+    body, threads = load_body(), torch.get_num_threads()
+    many = finished.result.select(np.arange(64) % len(finished.result))
+    try:
+        posed = []
+        for num in (1, 2, 3, 4):
+            torch.set_num_threads(num)
+            posed.append(vertices(many, body, slice(0, 64)))
+            assert torch.get_num_threads() == num
+    finally:
+        torch.set_num_threads(threads)
+    for other in posed[1:]:
+        np.testing.assert_array_equal(other, posed[0])
 
 
 def test_the_runs_range_and_style_are_kept(finished, tmp_path):
