@@ -7,18 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from eftvideo import plugins
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
 from eftvideo.encode import VideoWriter
 from eftvideo.errors import MissingDependencyError
+from eftvideo.posed import vertices
 from eftvideo.progress import Progress
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
 from eftvideo.results import Result
-from eftvideo.rotations import axis_angle_to_matrix
-from eftvideo.types import SmplParams
 from eftvideo.video import VideoReader
 
 log = logging.getLogger(__name__)
@@ -109,27 +107,3 @@ class DrawnPeople:
                 )
             )
         return self._posed[row]
-
-
-@torch.no_grad()
-def vertices(result: Result, body: BodyModel, rows: slice | np.ndarray) -> np.ndarray:
-    """(n, V, 3) vertices of some rows of a result, metres, camera frame.
-
-    Computed in one thread: with several, the last bits depend on how many there are, and the same
-    result would not always be drawn the same, pixel for pixel.
-    """
-    device, threads = body.device, torch.get_num_threads()
-
-    def tensor(value: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(value)).to(device)
-
-    params = SmplParams(
-        axis_angle_to_matrix(tensor(result.global_orient[rows])),
-        axis_angle_to_matrix(tensor(result.body_pose[rows]).unflatten(1, (23, 3))),
-        tensor(result.betas[rows]),
-    )
-    torch.set_num_threads(1)
-    try:
-        return body.vertices(params, tensor(result.transl[rows])).cpu().numpy()
-    finally:
-        torch.set_num_threads(threads)

@@ -39,16 +39,34 @@ def body_of(result: Result, path: str | None = None) -> BodyModel:
     return body
 
 
-@torch.no_grad()
 def vertices_of(result: Result, body: BodyModel) -> np.ndarray:
     """(N, V, 3) float32 vertices of all rows, metres, camera frame."""
     out = np.zeros((len(result), body.num_vertices, 3), np.float32)
     for start in range(0, len(result), _BATCH_ROWS):
         rows = slice(start, start + _BATCH_ROWS)
-        params = SmplParams(
-            axis_angle_to_matrix(torch.from_numpy(result.global_orient[rows])),
-            axis_angle_to_matrix(torch.from_numpy(result.body_pose[rows].reshape(-1, 23, 3))),
-            torch.from_numpy(result.betas[rows]),
-        )
-        out[rows] = body.vertices(params, torch.from_numpy(result.transl[rows])).numpy()
+        out[rows] = vertices(result, body, rows)
     return out
+
+
+@torch.no_grad()
+def vertices(result: Result, body: BodyModel, rows: slice | np.ndarray) -> np.ndarray:
+    """(n, V, 3) vertices of some rows of a result, metres, camera frame.
+
+    Computed in one thread: with several, the last bits depend on how many there are, and the same
+    result would not always be drawn the same, pixel for pixel.
+    """
+    device, threads = body.device, torch.get_num_threads()
+
+    def tensor(value: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(value)).to(device)
+
+    params = SmplParams(
+        axis_angle_to_matrix(tensor(result.global_orient[rows])),
+        axis_angle_to_matrix(tensor(result.body_pose[rows]).unflatten(1, (23, 3))),
+        tensor(result.betas[rows]),
+    )
+    torch.set_num_threads(1)
+    try:
+        return body.vertices(params, tensor(result.transl[rows])).cpu().numpy()
+    finally:
+        torch.set_num_threads(threads)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from eftvideo.config import RenderConfig
 from eftvideo.pictures import write_whole
+from eftvideo.posed import body_of
 from eftvideo.progress import Progress
 from eftvideo.report_page import page
 from eftvideo.report_pictures import take_shots
-from eftvideo.rerender import drawn_by_run, load_body_of, make_folder, open_for, stored
+from eftvideo.rerender import drawn_by_run, make_folder, open_for, stored
 from eftvideo.results import Result
 
 
@@ -46,7 +47,7 @@ def write_report(
     timings_s = dict(result.timings_s if timings_s is None else timings_s)
     render = stored(result, "render", RenderConfig)
     with open_for(result, clip) as frames:
-        model = load_body_of(result, body)
+        model = body_of(result, body)
         target = make_folder(Path(out_dir)) / f"{stem or Path(clip).stem}_report.html"
         draw = drawn_by_run(render)
         shots = take_shots(frames, result, model, draw, render, progress or Progress())

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from eftvideo.bodies import BodyModel, load_body
+from eftvideo.bodies import BodyModel
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
 from eftvideo.errors import ConfigError, VideoWriteError
+from eftvideo.posed import body_of
 from eftvideo.progress import Progress
 from eftvideo.rerender_files import FrameSink, Pictures, Video, make_gif
 from eftvideo.rerender_panels import LAYERS, Grid
@@ -62,7 +63,7 @@ def render_result(
     with open_for(result, clip) as frames:
         check_frames(cfg.frames, frames)
         shown = _people(result, cfg.track_ids)
-        model = load_body_of(result, body)
+        model = body_of(result, body)
         target = make_folder(Path(out_dir)) / (stem or Path(clip).stem)
         _draw(frames, shown, model, cfg, render, target, progress, written := [])
     return written
@@ -181,26 +182,6 @@ def open_for(result: Result, clip: str | Path) -> VideoReader:
             f"but {result.source} had {want[2]} of {want[0]}x{want[1]}; give that clip"
         )
     return reader
-
-
-def load_body_of(result: Result, path: str | None = None) -> BodyModel:
-    """The body that a result was made with.
-
-    Args:
-        result: says which.
-        path: where it is now; None: where it was then.
-
-    Raises:
-        ConfigError: the body there is another one.
-        EftVideoError: it cannot be found or read.
-    """
-    body = load_body(path or result.config.get("body"))
-    if body.sha256 not in result.body_model:
-        raise ConfigError(
-            f"the result was made with the body {result.body_model[:40]}..., but this one has "
-            f"sha256 {body.sha256[:16]}...: give the same file with --body"
-        )
-    return body
 
 
 def _people(result: Result, track_ids: tuple[int, ...]) -> Result:

@@ -18,8 +18,8 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.errors import ConfigError, MissingDependencyError
+from eftvideo.posed import body_of
 from eftvideo.renderers import track_colour
-from eftvideo.rerender import load_body_of
 from eftvideo.rerender_views import fit_ground
 from eftvideo.results import Result
 from eftvideo.viewer_data import ErrorCurves, Meshes, Pictures, Timeline, open_clip
@@ -84,7 +84,7 @@ class Viewer:
         if not len(result):
             raise ConfigError(f"nobody is in this result of {result.source}: nothing to look at")
         frames = open_clip(result, None if clip is None else Path(clip))
-        model = load_body_of(result, body)
+        model = body_of(result, body)
         self._result = result
         self.timeline = Timeline(result, frames)
         self._meshes = Meshes(result, model)

@@ -15,8 +15,8 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.errors import EftVideoError
-from eftvideo.overlay import vertices
 from eftvideo.pictures import jpeg_bytes, jpeg_image, resize
+from eftvideo.posed import vertices
 from eftvideo.renderers import track_colour
 from eftvideo.rerender import open_for
 from eftvideo.results import Result

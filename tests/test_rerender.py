@@ -15,10 +15,10 @@ from eftvideo.bodies import load_body
 from eftvideo.cli import app
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoOpenError
-from eftvideo.overlay import vertices
 from eftvideo.pipeline import run_video
+from eftvideo.posed import body_of, vertices
 from eftvideo.probe import probe
-from eftvideo.rerender import load_body_of, render_result, stored
+from eftvideo.rerender import render_result, stored
 from eftvideo.rerender_panels import panel_layout
 from eftvideo.rerender_views import OWN, Ground, fit_ground, floor_lines, look, make_view
 from eftvideo.results import empty_rows
@@ -226,7 +226,7 @@ def test_what_is_refused(finished, tmp_path):
     with pytest.raises(VideoOpenError):
         render_result(result, tmp_path / "none.mp4", tmp_path / "out")
     with pytest.raises(ConfigError, match="give the same file with --body"):
-        load_body_of(replace(result, body_model="smpl sha256:" + 64 * "0"))
+        body_of(replace(result, body_model="smpl sha256:" + 64 * "0"))
     assert not (tmp_path / "out").exists()
 
 

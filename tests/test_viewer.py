@@ -22,7 +22,7 @@ from eftvideo import viewer_data
 from eftvideo.bodies import load_body
 from eftvideo.cli import app
 from eftvideo.errors import ConfigError, MissingDependencyError
-from eftvideo.overlay import vertices
+from eftvideo.posed import vertices
 from eftvideo.results import empty_rows
 from eftvideo.viewer import LOOPBACK, Viewer
 from eftvideo.viewer_data import ErrorCurves, Meshes, Timeline
