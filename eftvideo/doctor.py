@@ -120,18 +120,19 @@ def _opengl() -> Check:
 
 def _weights() -> list[Check]:
     try:
+        from eftvideo.bodies.smpl import WEIGHTS as BODIES
+
         statuses = list_weights()
     except Exception as e:  # torch or smplx may be missing
         return [Check("weights", False, _first_line(e), _REINSTALL)]
     needed = [_weight_check(status) for status in statuses if status.spec.url is None]
     own = [status for status in statuses if status.spec.url is not None]
-    found = [status for status in own if status.path is not None]
-    if found:
-        return needed + [_weight_check(status) for status in found]
-    if not own:
-        return needed
-    remedy = f"optional: get it from {own[0].spec.url}, then eftvideo weights import FILE"
-    return [*needed, Check("your SMPL", None, "none (the free body is used)", remedy)]
+    found = [_weight_check(status) for status in own if status.path is not None]
+    smpl = [status for status in own if status.spec in BODIES]
+    if not smpl or any(status.path is not None for status in smpl):
+        return needed + found
+    remedy = f"optional: get it from {smpl[0].spec.url}, then eftvideo weights import FILE"
+    return [*needed, *found, Check("your SMPL", None, "none (the free body is used)", remedy)]
 
 
 def _weight_check(status: WeightStatus) -> Check:

@@ -65,9 +65,9 @@ class Retargeted(nn.Module):
         if hasattr(inner, "forward_each"):
             self.forward_each = self._forward_each
 
-    def encode(self, crops: Crops) -> Tensor:
+    def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
         """As `inner`."""
-        return self.inner.encode(crops)
+        return self.inner.encode(crops, tune)
 
     def forward(self, encoded: Tensor) -> Tensor:
         """As `inner`."""
@@ -80,6 +80,11 @@ class Retargeted(nn.Module):
     def tunable(self, which: str) -> list[str]:
         """As `inner`."""
         return [f"inner.{name}" for name in self.inner.tunable(which)]
+
+    def track_betas(self, mean: Tensor) -> Tensor:
+        """As `inner` judges, in the other body's betas."""
+        source = torch.linalg.solve(self.matrix, (mean - self.offset).mT).mT
+        return self.inner.track_betas(source) @ self.matrix.T + self.offset
 
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
         """`inner`'s answer for the other body: same pose, same pelvis, its own betas."""

@@ -138,6 +138,8 @@ class Crops:
     coordinates of this crop; score 0 where the person was not seen."""
     image: Tensor | None = None
     """(N, 3, S, S) float32 RGB in 0..1; only for a regressor that needs pixels."""
+    betas: Tensor | None = None
+    """(N, 10) the person's shape, where it is known and held; None: found with the pose."""
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
@@ -165,11 +167,13 @@ class Crops:
             self.image_size_px[index],
             None if self.context is None else self.context[index],
             None if self.image is None else self.image[index],
+            None if self.betas is None else self.betas[index],
         )
 
     @classmethod
     def cat(cls, parts: Sequence[Crops]) -> Crops:
-        """The people of several crops, one after the other; all have context or pixels, or none."""
+        """The people of several crops, one after the other; all have context, pixels, betas,
+        or none."""
         values = {
             f.name: [getattr(p, f.name) for p in parts if getattr(p, f.name) is not None]
             for f in fields(cls)

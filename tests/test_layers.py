@@ -19,7 +19,7 @@ FILES = {
 
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
-    "rotations camera crops metrics weights unpickle probe decord_decode ffmpeg_decode "
+    "rotations camera crops cutouts metrics weights unpickle probe decord_decode ffmpeg_decode "
     "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
     "outliers smoothing warm_start",

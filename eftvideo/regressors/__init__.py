@@ -13,9 +13,10 @@ from eftvideo.weights import WeightSpec
 class Regressor(Protocol):
     """What EFT needs of a network, in three steps so that only the tuned one is repeated.
 
-    `decode(forward(encode(crops)), crops)` is the answer. `encode` and `decode` use no weights that
-    EFT may tune; `forward` sees one row per person and must not mix rows, so that EFT can run it
-    under `torch.func.vmap` with weights of each person's own.
+    `decode(forward(encode(crops)), crops)` is the answer. `encode(crops, tune)` and `decode` use no
+    weights that EFT tunes; `forward` sees one row per person and must not mix rows, so that EFT can
+    run it under `torch.func.vmap` with weights of each person's own. A network may have
+    `forward_each(own, encoded)` for that: names to (N, *shape), one value for each row.
     """
 
     needs: Literal["keypoints", "image"]
@@ -27,8 +28,13 @@ class Regressor(Protocol):
     spec: WeightSpec
     """Where its weights come from, and their licence."""
 
-    def encode(self, crops: Crops) -> Tensor:
-        """(N, ...) input of the network."""
+    def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
+        """(N, ...) input of `forward`: everything that comes before the weights of `tune`.
+
+        Args:
+            crops: N people.
+            tune: what EFT will tune; None: nothing, so that all that can may be done here.
+        """
         ...
 
     def forward(self, encoded: Tensor) -> Tensor:
@@ -37,6 +43,10 @@ class Regressor(Protocol):
 
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
         """The raw answer as SMPL in the camera frame and a crop camera."""
+        ...
+
+    def track_betas(self, mean: Tensor) -> Tensor:
+        """The shape of N people, of whom `mean` (N, 10) is the mean of the answers over a track."""
         ...
 
     def tunable(self, which: str) -> list[str]:

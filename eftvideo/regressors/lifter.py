@@ -60,6 +60,8 @@ class Block(nn.Module):
 class Model(nn.Module):
     """See the module's text; `Regressor` is its interface."""
 
+    shape_gain: Tensor
+    shape_offset: Tensor
     needs: Literal["keypoints", "image"] = "keypoints"
     crop_size_px = 0
     spec = WeightSpec(
@@ -78,11 +80,13 @@ class Model(nn.Module):
         self.blocks = nn.Sequential(*(Block(cfg.width, cfg.hidden) for _ in range(cfg.num_blocks)))
         self.norm = nn.LayerNorm(cfg.width)
         self.head = nn.Linear(cfg.width, NUM_RAW)
+        self.register_buffer("shape_gain", torch.eye(10))
+        self.register_buffer("shape_offset", torch.zeros(10))
         nn.init.normal_(self.head.weight, std=0.002)
         nn.init.zeros_(self.head.bias)
 
-    def encode(self, crops: Crops) -> Tensor:
-        """Features of N crops.
+    def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
+        """Features of N crops, whatever is tuned.
 
         Returns:
             (N, D): for each frame the 17 keypoints (x, y, trust) in the virtual crop camera and
@@ -139,6 +143,14 @@ class Model(nn.Module):
         transl = pelvis - raw.new_tensor(PELVIS_REST_M)
         pred_cam = camera.transl_to_pred_cam(transl, *crops.view)
         return Prediction(SmplParams(global_orient, rotations[:, 1:], betas), pred_cam)
+
+    def track_betas(self, mean: Tensor) -> Tensor:
+        """The shape of N people, of whom `mean` (N, 10) is the mean of the answers over a track.
+
+        Not the mean itself: a network that is unsure of the pose makes people small, for shorter
+        limbs are less wrong. The line was fitted to training motion (tools/calibrate_shape.py).
+        """
+        return torch.addmm(self.shape_offset, mean, self.shape_gain.T)
 
     @staticmethod
     def pelvis(prediction: Prediction, crops: Crops) -> Tensor:
@@ -209,8 +221,9 @@ class Model(nn.Module):
         stored = json.loads(metadata["config"])
         stored["context_offsets_s"] = tuple(stored["context_offsets_s"])
         model = cls(LifterConfig(**stored))
+        shape = {name: getattr(model, name) for name in ("shape_gain", "shape_offset")}
         try:
-            model.load_state_dict({k: v.float() for k, v in tensors.items()})
+            model.load_state_dict(shape | {k: v.float() for k, v in tensors.items()})
         except RuntimeError as e:
             detail = " ".join(str(e).split())
             raise CheckpointMismatchError(f"{path} does not fit the lifter: {detail}") from e

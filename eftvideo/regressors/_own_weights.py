@@ -1,0 +1,51 @@
+"""Layers in which each row of a batch may have weights of its own: what EFT tunes per person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Own = Mapping[nn.Module, Mapping[str, Tensor]]
+"""Layer to parameter name ("weight", "bias") to (N, *shape): one value for each row."""
+
+
+def by_layer(module: nn.Module, own: Mapping[str, Tensor]) -> Own:
+    """Dotted parameter names of `module` to the layers that have them."""
+    found: dict[nn.Module, dict[str, Tensor]] = {}
+    for name, value in own.items():
+        layer, _, parameter = name.rpartition(".")
+        found.setdefault(module.get_submodule(layer), {})[parameter] = value
+    return found
+
+
+def linear(layer: nn.Linear, x: Tensor, own: Own) -> Tensor:
+    """(N, I) to (N, O)."""
+    mine = own.get(layer)
+    if mine is None:
+        return layer(x)
+    bias = mine.get("bias", layer.bias)
+    if "weight" not in mine:
+        return F.linear(x, layer.weight) + bias
+    return (mine["weight"] @ x[..., None]).squeeze(-1) + bias
+
+
+def conv(layer: nn.Conv2d, x: Tensor, own: Own) -> Tensor:
+    """(N, I, H, W) to (N, O, H', W'); layers without bias and groups.
+
+    On a CPU one row after the other: a grouped convolution of the whole batch, which saves the
+    launches of a GPU, takes longer there (docs/regressors.md).
+    """
+    mine = own.get(layer)
+    if mine is None:
+        return layer(x)
+    weight, stride, padding = mine["weight"], layer.stride, cast("tuple[int, int]", layer.padding)
+    if x.device.type == "cpu":
+        rows = zip(x.split(1), weight, strict=True)
+        return torch.cat([F.conv2d(row, w, None, stride, padding) for row, w in rows])
+    flat = x.reshape(1, -1, *x.shape[2:])
+    y = F.conv2d(flat, weight.flatten(0, 1), None, stride, padding, groups=len(x))
+    return y.unflatten(1, (len(x), -1))[0]

@@ -1,0 +1,213 @@
+"""HMR: a ResNet and an iterative head, from the pixels of a crop to SMPL.
+
+The network of SPIN, EFT and FrankMocap (Kanazawa et al. 2018 as Kolotouros et al. 2019 changed
+it), with their parameter names, so that their checkpoints load; smaller trunks and crops are for
+networks trained here. EFT may tune the whole of it, its last stage and head, or the head: what
+comes before is computed once per crop. BatchNorm stays as it was trained.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from eftvideo import camera
+from eftvideo.errors import CheckpointMismatchError, ConfigError
+from eftvideo.regressors._own_weights import Own, by_layer, linear
+from eftvideo.regressors._resnet import BLOCKS, ResNet
+from eftvideo.rotations import six_d_to_matrix
+from eftvideo.types import Crops, Prediction, SmplParams
+from eftvideo.weights import WeightSpec, load_safetensors
+
+CameraConvention = Literal["spin", "eft"]
+"""What (s, tx, ty) means for a point X of the body: "spin": u = s (X + t), the near-orthographic
+camera of SPIN with a focal length of 5000 px; "eft": u = s X + t, the weak projection of EFT and
+FrankMocap. u is in crop coordinates."""
+
+NUM_POSE, NUM_BETAS, NUM_CAM = 24 * 6, 10, 3
+PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, of RGB in 0..1."""
+ENCODE_ROWS = 16
+"""Crops that go through the frozen part at once."""
+_CONVENTIONS = ("spin", "eft")
+_BODIES = ("smpl", "neutral")
+
+
+@dataclass(frozen=True)
+class HmrConfig:
+    """The network's dimensions and what its answer means; in the metadata of our own files."""
+
+    depth: int = 50
+    """Of the ResNet: 18, 34 or 50."""
+    crop_size_px: int = 224
+    camera: CameraConvention = "spin"
+    body: Literal["smpl", "neutral"] = "smpl"
+    """The body whose betas it speaks of: SMPL, or the free body that is shipped."""
+    num_iterations: int = 3
+    hidden: int = 1024
+
+    def __post_init__(self) -> None:
+        if (
+            self.depth not in BLOCKS
+            or self.camera not in _CONVENTIONS
+            or self.body not in _BODIES
+            or min(self.num_iterations, self.hidden) < 1
+            or self.crop_size_px < 32
+        ):
+            raise ConfigError(f"no HMR network can be built of {asdict(self)}")
+
+
+class Model(ResNet):
+    """See the module's text; `Regressor` is its interface.
+
+    `Model(HmrConfig(depth=18, crop_size_px=128, body="neutral"))` is a network to train; call
+    `eval()` before it is tuned. New networks begin at the T-pose, upright before the camera.
+    """
+
+    needs: Literal["keypoints", "image"] = "image"
+    context_offsets_s: tuple[float, ...] = ()
+    spec = WeightSpec(
+        file="hmr-eft.pt",
+        sha256=None,
+        licence="CC-BY-NC-4.0",
+        origin="EFT's model zoo (Joo et al. 2021)",
+        url="https://github.com/facebookresearch/eft",
+    )
+    init_pose: Tensor
+    init_shape: Tensor
+    init_cam: Tensor
+
+    def __init__(self, cfg: HmrConfig | None = None) -> None:
+        cfg = cfg or HmrConfig()
+        super().__init__(cfg.depth)
+        self.cfg, self.crop_size_px = cfg, cfg.crop_size_px
+        num = NUM_POSE + NUM_BETAS + NUM_CAM
+        self.fc1 = nn.Linear(self.num_features + num, cfg.hidden)
+        self.drop1 = nn.Dropout()
+        self.fc2 = nn.Linear(cfg.hidden, cfg.hidden)
+        self.drop2 = nn.Dropout()
+        self.decpose = nn.Linear(cfg.hidden, NUM_POSE)
+        self.decshape = nn.Linear(cfg.hidden, NUM_BETAS)
+        self.deccam = nn.Linear(cfg.hidden, NUM_CAM)
+        for layer in (self.decpose, self.decshape, self.deccam):
+            nn.init.xavier_uniform_(layer.weight, gain=0.01)
+        rest = torch.tensor([[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]).repeat(24, 1)
+        rest[0, 3] = -1.0  # the camera's y points down, the body's up
+        self.register_buffer("init_pose", rest.flatten()[None])
+        self.register_buffer("init_shape", torch.zeros(1, NUM_BETAS))
+        self.register_buffer("init_cam", torch.tensor([[0.9, 0.0, 0.0]]))
+
+    def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
+        """What `forward` begins with.
+
+        Args:
+            crops: with `image`.
+            tune: what will be tuned: everything before it is computed here. None: nothing.
+
+        Returns:
+            "all": the pixels, (N, 3, S, S) uint8; "layer4+head": (N, C, S / 16, S / 16);
+            "head" or None: (N, F) features of the trunk.
+
+        Raises:
+            ConfigError: unknown `tune`.
+        """
+        self._check(tune)
+        assert crops.image is not None, "this regressor needs pixels"
+        if tune == "all":
+            return crops.image
+        with torch.no_grad():
+            parts = [self._frozen(part, tune) for part in crops.image.split(ENCODE_ROWS)]
+        return torch.cat(parts)
+
+    def _frozen(self, image: Tensor, tune: str | None) -> Tensor:
+        x = self.until_layer3(self.normalised(image), {})
+        return x if tune == "layer4+head" else self.from_layer4(x, {})
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """(N, 3, S, S) uint8 RGB to float with ImageNet's mean and deviation taken out."""
+        mean, std = (self.init_cam.new_tensor(v).view(3, 1, 1) for v in (PIXEL_MEAN, PIXEL_STD))
+        return (image.to(mean.dtype) / 255.0 - mean) / std
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        """Any of what `encode` gives to (N, 157): 24 x 6D rotations, betas, camera."""
+        return self._forward(encoded, {})
+
+    def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
+        """`forward` where each row has some parameters of its own: names to (N, *shape)."""
+        return self._forward(encoded, by_layer(self, own))
+
+    def _forward(self, x: Tensor, own: Own) -> Tensor:
+        if x.dtype == torch.uint8:
+            x = self.until_layer3(self.normalised(x), own)
+        if x.dim() == 4:
+            x = self.from_layer4(x, own)
+        pose, shape, cam = (
+            start.expand(len(x), -1) for start in (self.init_pose, self.init_shape, self.init_cam)
+        )
+        for _ in range(self.cfg.num_iterations):
+            y = linear(self.fc1, torch.cat([x, pose, shape, cam], dim=1), own)
+            y = self.drop2(linear(self.fc2, self.drop1(y), own))
+            pose = pose + linear(self.decpose, y, own)
+            shape = shape + linear(self.decshape, y, own)
+            cam = cam + linear(self.deccam, y, own)
+        return torch.cat([pose, shape, cam], dim=1)
+
+    def decode(self, raw: Tensor, crops: Crops) -> Prediction:
+        """Raw numbers to SMPL in the camera frame.
+
+        The network sees the crop as a camera that looks straight at it would; its answer is turned
+        into the frame of the whole picture's camera. The pelvis stays where it is in the crop.
+        """
+        six_d, betas, cam = raw.split([NUM_POSE, NUM_BETAS, NUM_CAM], dim=1)
+        rotations = six_d_to_matrix(six_d.unflatten(1, (24, 6)))
+        view = camera.crop_view_rotation(
+            crops.center_px, crops.image_size_px, crops.focal_length_px
+        )
+        if self.cfg.camera == "eft":
+            cam = torch.cat([cam[:, :1], cam[:, 1:] / cam[:, :1]], dim=1)
+        return Prediction(SmplParams(view.mT @ rotations[:, 0], rotations[:, 1:], betas), cam)
+
+    def tunable(self, which: str) -> list[str]:
+        """Parameter names: "all"; "layer4+head"; "head". BatchNorm's are in none of them."""
+        self._check(which)
+        norms = {name for name, m in self.named_modules() if isinstance(m, nn.BatchNorm2d)}
+        names = [n for n, _ in self.named_parameters() if n.rpartition(".")[0] not in norms]
+        head = tuple(f"{n}." for n in ("fc1", "fc2", "decpose", "decshape", "deccam"))
+        starts = {"all": ("",), "layer4+head": ("layer4.", *head), "head": head}[which]
+        return [n for n in names if n.startswith(starts)]
+
+    @staticmethod
+    def _check(which: str | None) -> None:
+        if which not in (None, "all", "layer4+head", "head"):
+            raise ConfigError(f"tune must be one of all, layer4+head, head, but got {which!r}")
+
+    def metadata(self) -> dict[str, str]:
+        """What a safetensors file of this network must hold beside the tensors."""
+        return {"architecture": "eftvideo.hmr", "config": json.dumps(asdict(self.cfg))}
+
+    @classmethod
+    def from_weights(cls, path: Path) -> Model:
+        """Read a safetensors file of a network trained here.
+
+        Raises:
+            WeightsCorruptError: no safetensors file.
+            CheckpointMismatchError: it is for another network; missing or unexpected keys named.
+        """
+        tensors, metadata = load_safetensors(path)
+        if metadata.get("architecture") != "eftvideo.hmr":
+            raise CheckpointMismatchError(
+                f"{path} is not an HMR checkpoint (its metadata says "
+                f"{metadata.get('architecture', 'nothing')!r})"
+            )
+        model = cls(HmrConfig(**json.loads(metadata["config"])))
+        try:
+            model.load_state_dict({k: v for k, v in tensors.items()})
+        except RuntimeError as e:
+            detail = " ".join(str(e).split())
+            raise CheckpointMismatchError(f"{path} does not fit the network: {detail}") from e
+        return model.eval().requires_grad_(False)
