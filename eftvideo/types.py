@@ -137,7 +137,7 @@ class Crops:
     """(N, C, 17, 3): the same person's keypoints at other times (the regressor says which), in the
     coordinates of this crop; score 0 where the person was not seen."""
     image: Tensor | None = None
-    """(N, 3, S, S) float32 RGB in 0..1; only for a regressor that needs pixels."""
+    """(N, 3, S, S) uint8 RGB: the crop at the size of a regressor that needs pixels."""
     betas: Tensor | None = None
     """(N, 10) the person's shape, where it is known and held; None: found with the pose."""
 
