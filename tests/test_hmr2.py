@@ -90,9 +90,9 @@ def test_transformer_equals_torchvisions_blocks(model):
     image = torch.randn(2, 3, SMALL.backbone.height_px, SMALL.backbone.width_px)
     with torch.no_grad():
         expected = reference_vit(model.backbone, image)
-        assert torch.allclose(model.backbone(image), expected, atol=1e-5)
-        parts = model.backbone.run(model.backbone.embed(image), 0, 1)
-        assert torch.allclose(model.backbone.run(parts, 1), expected, atol=1e-5)
+        assert torch.allclose(model.backbone(image, {}), expected, atol=1e-5)
+        parts = model.backbone.run(model.backbone.embed(image, {}), {}, 0, 1)
+        assert torch.allclose(model.backbone.run(parts, {}, 1), expected, atol=1e-5)
     assert expected.std() > 0.1
 
 
@@ -128,9 +128,9 @@ def reference_head(head: SmplHead, cfg: HeadConfig, context):
 
 def test_head_equals_plain_attention(model):
     context = torch.randn(3, SMALL.backbone.num_patches, SMALL.backbone.width) * 2
-    answer = model.smpl_head(context)
+    answer = model.smpl_head(context, {})
     assert torch.allclose(answer, reference_head(model.smpl_head, SMALL.head, context), atol=1e-5)
-    other = model.smpl_head(context.flip(0))
+    other = model.smpl_head(context.flip(0), {})
     assert (answer - other).abs().max() > 1e-3  # it does look at the tokens
 
 
@@ -139,7 +139,7 @@ def test_head_equals_plain_attention_at_full_size():
     cfg = HeadConfig()
     head, context = SmplHead(cfg, 1280), torch.randn(1, 192, 1280)
     with torch.no_grad():
-        assert torch.allclose(head(context), reference_head(head, cfg, context), atol=1e-5)
+        assert torch.allclose(head(context, {}), reference_head(head, cfg, context), atol=1e-5)
 
 
 def test_six_numbers_are_read_as_two_rows():
@@ -223,6 +223,30 @@ def test_frozen_part_is_computed_before(model, tune):
     trained(encoded).square().sum().backward()
     reached = {n for n, p in trained.named_parameters() if p.grad is not None}
     assert names and names <= reached
+
+
+@pytest.mark.parametrize("tune", TUNE)
+def test_each_row_has_its_own_weights(model, tune):
+    """Against as many networks, each with one row's weights, one after the other."""
+    crops, names = some_crops(), model.tunable(tune)
+    encoded, state = model.encode(crops, tune), model.state_dict()
+    g = torch.Generator().manual_seed(1)
+    noise = {n: 0.02 * torch.randn(3, *state[n].shape, generator=g) for n in names}
+    own = {n: (state[n] + noise[n]).requires_grad_() for n in names}
+    each = model.forward_each(own, encoded)
+    each.square().sum().backward()
+    for i in range(3):
+        alone = Model(SMALL)
+        alone.load_state_dict(state | {n: v[i].detach() for n, v in own.items()})
+        answer = alone(encoded[i : i + 1])
+        answer.square().sum().backward()
+        assert torch.allclose(each[i], answer[0], atol=1e-4)
+        for n, p in alone.named_parameters():
+            if n in own:
+                mine, plain = own[n].grad, p.grad
+                assert mine is not None and plain is not None
+                assert torch.allclose(mine[i], plain, atol=2e-3), n
+    assert (each[0] - model(encoded)[0]).abs().max() > 1e-3
 
 
 def test_unknown_tune_names_the_choices(model):

@@ -3,17 +3,21 @@
 Parameter names and shapes are those of the published checkpoints. There is one query, so two
 shortcuts are exact: attention of the query to itself is its value; and instead of keys and values
 of all tokens, the query is carried back through the keys' weights, and the tokens' mean through the
-values'. A pass costs a fiftieth, which is what EFT repeats.
+values'. That is a 27th of the multiplications, and it is what EFT repeats. Every layer may have
+weights of each row's own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eftvideo.regressors._own_weights import Own, linear, norm
 from eftvideo.rotations import six_d_to_matrix
 
 NUM_POSE = 24 * 6
@@ -38,53 +42,54 @@ def six_d_rows_to_matrix(six_d: Tensor) -> Tensor:
     return six_d_to_matrix(six_d.unflatten(-1, (2, 3)).mT.flatten(-2))
 
 
-class _Residual(nn.Module):
-    """x + fn(LayerNorm(x))."""
-
-    def __init__(self, width: int, fn: nn.Module) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.fn = fn
-
-    def forward(self, x: Tensor, *context: Tensor) -> Tensor:
-        """(N, width) to (N, width)."""
-        return x + self.fn(self.norm(x), *context)
-
-
-class SelfAttention(nn.Module):
-    """Attention of one query to itself: the softmax over one score is 1, its value is taken."""
+class _Attention(nn.Module):
+    """What both kinds of attention share: the way out."""
 
     def __init__(self, cfg: HeadConfig) -> None:
         super().__init__()
-        inner = cfg.num_heads * cfg.head_width
-        self.to_qkv = nn.Linear(cfg.width, 3 * inner, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(inner, cfg.width))
+        self.num_heads, self.inner = cfg.num_heads, cfg.num_heads * cfg.head_width
+        self.to_out = nn.Sequential(nn.Linear(self.inner, cfg.width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width) to (N, width)."""
-        _, _, to_value = self.to_qkv.weight.chunk(3)
-        return self.to_out(F.linear(x, to_value))
+    def out(self, value: Tensor, own: Own) -> Tensor:
+        """(N, inner) to (N, width)."""
+        return linear(cast(nn.Linear, self.to_out[0]), value, own)
 
 
-class CrossAttention(nn.Module):
+class SelfAttention(_Attention):
+    """Attention of one query to itself: the softmax over one score is 1, its value is taken."""
+
+    def __init__(self, cfg: HeadConfig) -> None:
+        super().__init__(cfg)
+        self.to_qkv = nn.Linear(cfg.width, 3 * self.inner, bias=False)
+
+    def forward(self, x: Tensor, own: Own, context: Tensor) -> Tensor:
+        """(N, width) to (N, width); `context` is not looked at."""
+        mine = own.get(self.to_qkv)
+        if mine is None:
+            return self.out(F.linear(x, self.to_qkv.weight[2 * self.inner :]), own)
+        value = mine["weight"][:, 2 * self.inner :] @ x[..., None]
+        return self.out(value.squeeze(-1), own)
+
+
+class CrossAttention(_Attention):
     """Attention of one query to the image's tokens."""
 
     def __init__(self, cfg: HeadConfig, context_width: int) -> None:
-        super().__init__()
-        inner = cfg.num_heads * cfg.head_width
-        self.num_heads, self.scale = cfg.num_heads, cfg.head_width**-0.5
-        self.to_kv = nn.Linear(context_width, 2 * inner, bias=False)
-        self.to_q = nn.Linear(cfg.width, inner, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(inner, cfg.width))
+        super().__init__(cfg)
+        self.scale = cfg.head_width**-0.5
+        self.to_kv = nn.Linear(context_width, 2 * self.inner, bias=False)
+        self.to_q = nn.Linear(cfg.width, self.inner, bias=False)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, own: Own, context: Tensor) -> Tensor:
         """(N, width) and (N, T, context_width) to (N, width)."""
-        to_key, to_value = self.to_kv.weight.unflatten(0, (2, self.num_heads, -1)).unbind()
-        query = self.to_q(x).unflatten(1, (self.num_heads, -1))
-        carried = torch.einsum("nhd,hdc->nhc", query, to_key)
+        mine = own.get(self.to_kv)
+        weight, rows = (self.to_kv.weight, "") if mine is None else (mine["weight"], "n")
+        to_key, to_value = weight.unflatten(-2, (2, self.num_heads, -1)).unbind(-4)
+        query = linear(self.to_q, x, own).unflatten(1, (self.num_heads, -1))
+        carried = torch.einsum(f"nhd,{rows}hdc->nhc", query, to_key)
         attention = (carried @ context.mT * self.scale).softmax(dim=-1)
-        value = torch.einsum("nhc,hdc->nhd", attention @ context, to_value)
-        return self.to_out(value.flatten(1))
+        value = torch.einsum(f"nhc,{rows}hdc->nhd", attention @ context, to_value)
+        return self.out(value.flatten(1), own)
 
 
 class FeedForward(nn.Module):
@@ -100,9 +105,23 @@ class FeedForward(nn.Module):
             nn.Linear(cfg.hidden, cfg.width),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, own: Own, context: Tensor) -> Tensor:
+        """(N, width) to (N, width); `context` is not looked at."""
+        up, act, _, down = self.net
+        return linear(cast(nn.Linear, down), act(linear(cast(nn.Linear, up), x, own)), own)
+
+
+class _Residual(nn.Module):
+    """x + fn(LayerNorm(x))."""
+
+    def __init__(self, width: int, fn: SelfAttention | CrossAttention | FeedForward) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fn = fn
+
+    def forward(self, x: Tensor, own: Own, context: Tensor) -> Tensor:
         """(N, width) to (N, width)."""
-        return self.net(x)
+        return x + self.fn(norm(self.norm, x, own), own, context)
 
 
 class QueryDecoder(nn.Module):
@@ -110,23 +129,24 @@ class QueryDecoder(nn.Module):
 
     def __init__(self, cfg: HeadConfig, context_width: int) -> None:
         super().__init__()
+        self.width = cfg.width
         self.to_token_embedding = nn.Linear(1, cfg.width)
         self.pos_embedding = nn.Parameter(torch.randn(1, 1, cfg.width))
+        kinds = (SelfAttention, partial(CrossAttention, context_width=context_width), FeedForward)
         layers = nn.ModuleList(
-            nn.ModuleList(
-                _Residual(cfg.width, fn)
-                for fn in (SelfAttention(cfg), CrossAttention(cfg, context_width), FeedForward(cfg))
-            )
+            nn.ModuleList(_Residual(cfg.width, kind(cfg)) for kind in kinds)
             for _ in range(cfg.depth)
         )
         self.transformer = nn.ModuleDict({"layers": layers})
 
-    def forward(self, context: Tensor) -> Tensor:
+    def forward(self, context: Tensor, own: Own) -> Tensor:
         """(N, T, context_width) to (N, width)."""
         zero = context.new_zeros(len(context), 1)
-        x = self.to_token_embedding(zero) + self.pos_embedding[0]
-        for attend_self, attend, perceive in self.transformer["layers"]:  # type: ignore[union-attr]
-            x = perceive(attend(attend_self(x), context))
+        position = own.get(self, {}).get("pos_embedding", self.pos_embedding)
+        x = linear(self.to_token_embedding, zero, own) + position.reshape(-1, self.width)
+        for layer in cast(nn.ModuleList, self.transformer["layers"]):
+            for residual in cast(nn.ModuleList, layer):
+                x = residual(x, own, context)
         return x
 
 
@@ -150,12 +170,13 @@ class SmplHead(nn.Module):
         self.register_buffer("init_betas", torch.zeros(1, NUM_BETAS))
         self.register_buffer("init_cam", torch.tensor([[0.9, 0.0, 0.0]]))
 
-    def read_out(self, query: Tensor) -> Tensor:
-        """(N, width) to (N, 157) raw answers."""
-        pose = self.decpose(query) + self.init_body_pose
-        betas = self.decshape(query) + self.init_betas
-        return torch.cat([pose, betas, self.deccam(query) + self.init_cam], dim=1)
+    def query(self, context: Tensor) -> Tensor:
+        """(N, T, context_width) tokens to (N, width): what the query knows at the end."""
+        return self.transformer(context, {})
 
-    def forward(self, context: Tensor) -> Tensor:
-        """(N, T, context_width) to (N, 157) raw answers."""
-        return self.read_out(self.transformer(context))
+    def forward(self, known: Tensor, own: Own) -> Tensor:
+        """(N, T, context_width) tokens, or what `query` makes of them, to (N, 157) raw answers."""
+        x = known if known.dim() == 2 else self.transformer(known, own)
+        pose = linear(self.decpose, x, own) + self.init_body_pose
+        betas = linear(self.decshape, x, own) + self.init_betas
+        return torch.cat([pose, betas, linear(self.deccam, x, own) + self.init_cam], dim=1)

@@ -23,14 +23,32 @@ def by_layer(module: nn.Module, own: Mapping[str, Tensor]) -> Own:
 
 
 def linear(layer: nn.Linear, x: Tensor, own: Own) -> Tensor:
-    """(N, I) to (N, O)."""
+    """(N, I) to (N, O), or (N, T, I) to (N, T, O)."""
     mine = own.get(layer)
     if mine is None:
         return layer(x)
-    bias = mine.get("bias", layer.bias)
     if "weight" not in mine:
-        return F.linear(x, layer.weight) + bias
-    return (mine["weight"] @ x[..., None]).squeeze(-1) + bias
+        y = F.linear(x, layer.weight)
+    elif x.dim() == 2:
+        y = (mine["weight"] @ x[..., None]).squeeze(-1)
+    else:
+        y = x @ mine["weight"].mT
+    return y if layer.bias is None else y + _spread(mine.get("bias", layer.bias), x)
+
+
+def norm(layer: nn.LayerNorm, x: Tensor, own: Own) -> Tensor:
+    """(N, D) to (N, D), or (N, T, D) to (N, T, D)."""
+    mine = own.get(layer)
+    if mine is None:
+        return layer(x)
+    y = F.layer_norm(x, layer.normalized_shape, eps=layer.eps)
+    weight, bias = mine.get("weight", layer.weight), mine.get("bias", layer.bias)
+    return y * _spread(weight, x) + _spread(bias, x)
+
+
+def _spread(value: Tensor, x: Tensor) -> Tensor:
+    """One value for all rows, or one for each row, in a shape that goes with x."""
+    return value if value.dim() == 1 or x.dim() == 2 else value[:, None]
 
 
 def conv(layer: nn.Conv2d, x: Tensor, own: Own) -> Tensor:

@@ -2,16 +2,20 @@
 
 Parameter names and shapes are those of the published checkpoints. What sets it apart from other
 ViTs: patches are cut from a picture padded by 2 px on every side, there is no class token (its
-position embedding is added to every patch), and tokens come out of a last LayerNorm.
+position embedding is added to every patch), and tokens come out of a last LayerNorm. Every layer
+may have weights of each row's own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from eftvideo.regressors._own_weights import Own, linear, norm
 
 PATCH_PAD_PX = 2
 NORM_EPS = 1e-6
@@ -42,10 +46,12 @@ class _Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, own: Own) -> Tensor:
         """(N, T, width) to (N, T, width)."""
-        q, k, v = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        split = linear(self.qkv, x, own).unflatten(2, (3, self.num_heads, -1))
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(query, key, value)
+        return linear(self.proj, y.transpose(1, 2).flatten(2), own)
 
 
 class _Mlp(nn.Module):
@@ -54,9 +60,9 @@ class _Mlp(nn.Module):
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., width) to (..., width)."""
-        return self.fc2(F.gelu(self.fc1(x)))
+    def forward(self, x: Tensor, own: Own) -> Tensor:
+        """(N, T, width) to (N, T, width)."""
+        return linear(self.fc2, F.gelu(linear(self.fc1, x, own)), own)
 
 
 class Block(nn.Module):
@@ -69,10 +75,10 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(cfg.width, eps=NORM_EPS)
         self.mlp = _Mlp(cfg.width, cfg.mlp_ratio * cfg.width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, own: Own) -> Tensor:
         """(N, T, width) to (N, T, width)."""
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        x = x + self.attn(norm(self.norm1, x, own), own)
+        return x + self.mlp(norm(self.norm2, x, own), own)
 
 
 class Vit(nn.Module):
@@ -87,17 +93,27 @@ class Vit(nn.Module):
         self.blocks = nn.ModuleList(Block(cfg) for _ in range(cfg.depth))
         self.last_norm = nn.LayerNorm(cfg.width, eps=NORM_EPS)
 
-    def embed(self, image: Tensor) -> Tensor:
+    def embed(self, image: Tensor, own: Own) -> Tensor:
         """(N, 3, height_px, width_px) normalised RGB to (N, T, width), before the first block."""
-        patches = self.patch_embed["proj"](image).flatten(2).mT
-        return patches + self.pos_embed[:, 1:] + self.pos_embed[:, :1]
+        position = own.get(self, {}).get("pos_embed", self.pos_embed).flatten(0, -3)
+        return self._patches(image, own) + position[:, 1:] + position[:, :1]
 
-    def run(self, tokens: Tensor, first: int = 0, end: int | None = None) -> Tensor:
+    def _patches(self, image: Tensor, own: Own) -> Tensor:
+        cut = cast(nn.Conv2d, self.patch_embed["proj"])
+        mine = own.get(cut)
+        if mine is None:
+            return cut(image).flatten(2).mT
+        side = self.cfg.patch_px
+        pixels = F.unfold(image, side, stride=side, padding=PATCH_PAD_PX)
+        weight, bias = mine["weight"], mine["bias"][:, None]
+        return pixels.mT @ weight.flatten(2).mT + bias
+
+    def run(self, tokens: Tensor, own: Own, first: int = 0, end: int | None = None) -> Tensor:
         """(N, T, width) before block `first` to before block `end`; None: to the very end."""
         for block in self.blocks[first:end]:
-            tokens = block(tokens)
-        return self.last_norm(tokens) if end is None else tokens
+            tokens = block(tokens, own)
+        return norm(self.last_norm, tokens, own) if end is None else tokens
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, own: Own) -> Tensor:
         """(N, 3, height_px, width_px) normalised RGB to (N, T, width)."""
-        return self.run(self.embed(image))
+        return self.run(self.embed(image, own), own)

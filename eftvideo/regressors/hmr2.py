@@ -24,6 +24,7 @@ from eftvideo.regressors._hmr2_head import (
     SmplHead,
     six_d_rows_to_matrix,
 )
+from eftvideo.regressors._own_weights import Own, by_layer
 from eftvideo.regressors._vit import Vit, VitConfig
 from eftvideo.types import Crops, Prediction, SmplParams
 from eftvideo.weights import WeightSpec
@@ -88,11 +89,11 @@ class Model(nn.Module):
         return torch.cat(parts)
 
     def _frozen(self, image: Tensor, tune: str | None) -> Tensor:
-        tokens = self.backbone.embed(self.normalised(image))
+        tokens = self.backbone.embed(self.normalised(image), {})
         if tune == "blocks+head":
-            return self.backbone.run(tokens, 0, self._first_tuned_block)[:, None]
-        tokens = self.backbone.run(tokens)
-        return self.smpl_head.transformer(tokens) if tune in (None, "readout") else tokens
+            return self.backbone.run(tokens, {}, 0, self._first_tuned_block)[:, None]
+        tokens = self.backbone.run(tokens, {})
+        return self.smpl_head.query(tokens) if tune in (None, "readout") else tokens
 
     @property
     def _first_tuned_block(self) -> int:
@@ -108,13 +109,18 @@ class Model(nn.Module):
 
     def forward(self, encoded: Tensor) -> Tensor:
         """Any of what `encode` gives to (N, 157): 24 x 6D rotations, betas, camera."""
-        if encoded.dim() == 2:
-            return self.smpl_head.read_out(encoded)
+        return self._forward(encoded, {})
+
+    def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
+        """`forward` where each row has some parameters of its own: names to (N, *shape)."""
+        return self._forward(encoded, by_layer(self, own))
+
+    def _forward(self, encoded: Tensor, own: Own) -> Tensor:
         if encoded.dtype == torch.uint8:
-            encoded = self.backbone(self.normalised(encoded))
+            encoded = self.backbone(self.normalised(encoded), own)
         elif encoded.dim() == 4:
-            encoded = self.backbone.run(encoded[:, 0], self._first_tuned_block)
-        return self.smpl_head(encoded)
+            encoded = self.backbone.run(encoded[:, 0], own, self._first_tuned_block)
+        return self.smpl_head(encoded, own)
 
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
         """Raw numbers to SMPL in the camera frame.
