@@ -31,14 +31,14 @@ from eftvideo.errors import UnsafeFileError, WeightsCorruptError
 _PLAIN_DTYPE = re.compile(r"b1|[iuf][1248]|f16|c8|c16|[SU]\d+")
 
 
-class _Sealed(type):
+class Sealed(type):
     """A class whose attributes cannot be set (pickle's BUILD can do that to a class)."""
 
     def __setattr__(cls, name: str, value: object) -> None:
         raise TypeError(f"{cls.__name__} is sealed: cannot set {name}")
 
 
-class PickledDtype(metaclass=_Sealed):
+class PickledDtype(metaclass=Sealed):
     """Stands for numpy.dtype."""
 
     __slots__ = ("dtype",)
@@ -61,7 +61,7 @@ class PickledDtype(metaclass=_Sealed):
             self.dtype = self.dtype.newbyteorder(order)
 
 
-class PickledArray(metaclass=_Sealed):
+class PickledArray(metaclass=Sealed):
     """Stands for numpy.ndarray and for the function that pickle makes one with."""
 
     __slots__ = ("array",)
@@ -82,7 +82,7 @@ class PickledArray(metaclass=_Sealed):
         self.array = np.array(array, dtype=kind.dtype.newbyteorder("="), order="C")
 
 
-class PickledBuffer(metaclass=_Sealed):
+class PickledBuffer(metaclass=Sealed):
     """Stands for the function that makes arrays in protocol 5; gives a PickledArray."""
 
     def __new__(cls, content: bytes, kind: PickledDtype, shape: Any, order: str) -> Any:
@@ -92,7 +92,7 @@ class PickledBuffer(metaclass=_Sealed):
         return array
 
 
-class PickledScalar(metaclass=_Sealed):
+class PickledScalar(metaclass=Sealed):
     """Stands for the function that makes numpy scalars; gives a numpy number."""
 
     def __new__(cls, kind: PickledDtype, content: str | bytes) -> Any:
@@ -100,7 +100,7 @@ class PickledScalar(metaclass=_Sealed):
         return np.frombuffer(_as_bytes(content), kind.dtype, count=1)[0]
 
 
-class PickledSparse(metaclass=_Sealed):
+class PickledSparse(metaclass=Sealed):
     """Stands for scipy's sparse matrices."""
 
     kind = ""
@@ -133,7 +133,7 @@ def _coo_indices(state: dict[str, Any]) -> tuple[Any, Any]:
     return state["coords"] if "coords" in state else (state["row"], state["col"])
 
 
-class ChumpyNode(metaclass=_Sealed):
+class ChumpyNode(metaclass=Sealed):
     """Stands for every class of chumpy: arrays that remember how they were computed."""
 
     kind = ""
@@ -155,17 +155,17 @@ class ChumpyNode(metaclass=_Sealed):
         raise ValueError(f"{self.kind} is an expression, not an array")
 
 
-class _Reconstruct(metaclass=_Sealed):
+class _Reconstruct(metaclass=Sealed):
     """Stands for copy_reg._reconstructor: an empty stand-in."""
 
     def __new__(cls, target: type, base: object, state: object) -> Any:
         """The base must be object, its state None: nothing else is ever built so."""
-        if not isinstance(target, _Sealed) or base is not object or state is not None:
+        if not isinstance(target, Sealed) or base is not object or state is not None:
             raise ValueError("only empty stand-ins are built by copy_reg")
         return object.__new__(target)
 
 
-class _EncodeLatin1(metaclass=_Sealed):
+class _EncodeLatin1(metaclass=Sealed):
     """Stands for _codecs.encode as Python 3 uses it to write bytes in protocol 2."""
 
     def __new__(cls, text: str, encoding: str) -> Any:
@@ -175,7 +175,7 @@ class _EncodeLatin1(metaclass=_Sealed):
         return text.encode("latin1")
 
 
-class _EmptyBytes(metaclass=_Sealed):
+class _EmptyBytes(metaclass=Sealed):
     """Stands for bytes, called without arguments: how protocol 2 writes empty content."""
 
     def __new__(cls) -> Any:
@@ -214,7 +214,9 @@ SMPL_ALLOWED: Mapping[str, type] = {
 """Name asked for to class given; a name that ends in `.*` covers a whole package."""
 
 
-class _Unpickler(pickle.Unpickler):
+class AllowListUnpickler(pickle.Unpickler):
+    """Gives the stand-in that `allowed` has for a name, and refuses all other names."""
+
     def __init__(self, file: Any, path: Path, allowed: Mapping[str, type]) -> None:
         super().__init__(file, encoding="latin1", fix_imports=False)
         self._path = path
@@ -230,7 +232,7 @@ class _Unpickler(pickle.Unpickler):
             )
         if not hasattr(given, "kind"):
             return given
-        return _Sealed(given.__name__, (given,), {"kind": name, "__slots__": ()})
+        return Sealed(given.__name__, (given,), {"kind": name, "__slots__": ()})
 
 
 def load_pickle(path: str | Path, allowed: Mapping[str, type] = SMPL_ALLOWED) -> Any:
@@ -246,7 +248,7 @@ def load_pickle(path: str | Path, allowed: Mapping[str, type] = SMPL_ALLOWED) ->
     path = Path(path)
     try:
         with open(path, "rb") as file:
-            return _Unpickler(file, path, allowed).load()
+            return AllowListUnpickler(file, path, allowed).load()
     except UnsafeFileError:
         raise
     except Exception as e:  # a damaged or hostile file can make pickle raise anything

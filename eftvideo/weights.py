@@ -37,6 +37,8 @@ class WeightSpec:
     """Where the content comes from: who made it, of what."""
     url: str | None = None
     """Page where a user gets the file; None for files that are shipped."""
+    download: str | None = None
+    """Address of the file itself, for `eftvideo weights fetch`; None: fetched by hand."""
 
 
 @dataclass(frozen=True)

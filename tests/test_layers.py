@@ -19,7 +19,8 @@ FILES = {
 
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
-    "rotations camera crops cutouts metrics weights unpickle probe decord_decode ffmpeg_decode "
+    "rotations camera crops cutouts metrics weights unpickle torch_files checkpoints probe "
+    "decord_decode ffmpeg_decode "
     "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
     "outliers smoothing warm_start",
@@ -29,7 +30,7 @@ LAYERS = (
     "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows polish "
     "eft_rules eft_engine sightings",
     "streams fitting overlay export rerender rerender_views rerender_panels rerender_files "
-    "report report_charts report_page report_pictures viewer viewer_data viewer_places "
+    "report report_charts report_page report_pictures viewer viewer_data viewer_places viewer_scene viewer_style "
     "evaluate doctor train_losses train pipeline",
     "options cli_export console cli cli_eval cli_render cli_report cli_view __main__ __init__",
 )

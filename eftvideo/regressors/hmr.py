@@ -17,17 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from eftvideo import camera
+from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.errors import CheckpointMismatchError, ConfigError
+from eftvideo.regressors._hmr_files import PUBLISHED, CameraConvention, convention_of
 from eftvideo.regressors._own_weights import Own, by_layer, linear
 from eftvideo.regressors._resnet import BLOCKS, ResNet
 from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
-from eftvideo.weights import WeightSpec, load_safetensors
-
-CameraConvention = Literal["spin", "eft"]
-"""What (s, tx, ty) means for a point X of the body: "spin": u = s (X + t), the near-orthographic
-camera of SPIN with a focal length of 5000 px; "eft": u = s X + t, the weak projection of EFT and
-FrankMocap. u is in crop coordinates."""
+from eftvideo.weights import load_safetensors
 
 NUM_POSE, NUM_BETAS, NUM_CAM = 24 * 6, 10, 3
 PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -71,13 +68,8 @@ class Model(ResNet):
 
     needs: Literal["keypoints", "image"] = "image"
     context_offsets_s: tuple[float, ...] = ()
-    spec = WeightSpec(
-        file="hmr-eft.pt",
-        sha256=None,
-        licence="CC-BY-NC-4.0",
-        origin="EFT's model zoo (Joo et al. 2021)",
-        url="https://github.com/facebookresearch/eft",
-    )
+    spec = PUBLISHED["hmr-eft"]
+    published = PUBLISHED
     init_pose: Tensor
     init_shape: Tensor
     init_cam: Tensor
@@ -191,23 +183,28 @@ class Model(ResNet):
         return {"architecture": "eftvideo.hmr", "config": json.dumps(asdict(self.cfg))}
 
     @classmethod
-    def from_weights(cls, path: Path) -> Model:
-        """Read a safetensors file of a network trained here.
+    def from_weights(cls, path: Path, convention: CameraConvention | None = None) -> Model:
+        """Read SPIN's, EFT's or FrankMocap's checkpoint, or a network trained here.
+
+        Args:
+            path: a PyTorch file with published names and shapes, or our own .safetensors.
+            convention: what a PyTorch file's camera means; None: `convention_of` its name. Our own
+                files say it themselves.
 
         Raises:
-            WeightsCorruptError: no safetensors file.
+            WeightsCorruptError: it cannot be read, or (UnsafeFileError) has code in it.
             CheckpointMismatchError: it is for another network; missing or unexpected keys named.
         """
-        tensors, metadata = load_safetensors(path)
-        if metadata.get("architecture") != "eftvideo.hmr":
-            raise CheckpointMismatchError(
-                f"{path} is not an HMR checkpoint (its metadata says "
-                f"{metadata.get('architecture', 'nothing')!r})"
-            )
-        model = cls(HmrConfig(**json.loads(metadata["config"])))
-        try:
-            model.load_state_dict({k: v for k, v in tensors.items()})
-        except RuntimeError as e:
-            detail = " ".join(str(e).split())
-            raise CheckpointMismatchError(f"{path} does not fit the network: {detail}") from e
+        if path.suffix == ".safetensors":
+            tensors, metadata = load_safetensors(path)
+            if metadata.get("architecture") != "eftvideo.hmr":
+                raise CheckpointMismatchError(
+                    f"{path} is not an HMR checkpoint (its metadata says "
+                    f"{metadata.get('architecture', 'nothing')!r}): choose another --weights"
+                )
+            model = cls(HmrConfig(**json.loads(metadata["config"])))
+        else:
+            tensors = read_tensors(path)
+            model = cls(HmrConfig(camera=convention or convention_of(path)))
+        load_exactly(model, tensors, path, f"HMR with ResNet-{model.cfg.depth}")
         return model.eval().requires_grad_(False)
