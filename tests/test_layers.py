@@ -20,7 +20,7 @@ FILES = {
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
     "rotations camera crops cutouts metrics weights unpickle torch_files checkpoints probe "
-    "decord_decode ffmpeg_decode "
+    "decord_decode ffmpeg_decode pixels "
     "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
     "outliers smoothing warm_start",

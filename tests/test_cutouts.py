@@ -1,0 +1,120 @@
+"""Pixels of crops: exact on pictures whose values are known everywhere, read in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from eftvideo.config import CropConfig
+from eftvideo.crops import square_around
+from eftvideo.cutouts import cut_out
+from eftvideo.errors import VideoOpenError
+from eftvideo.pixels import PixelSource
+from eftvideo.types import Detections, FrameDetections, VideoFrame
+
+
+def ramp(width=120, height=90):
+    """A picture whose red is 2 x and green 2.5 y at every place (x, y) px."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    return np.stack([2 * x, 2.5 * y, 0 * x + 77], -1).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [11.0, 32.0, 33.3, 61.7])
+def test_every_pixel_is_at_its_place(size):
+    side, center = 32, torch.tensor([[60.3, 45.8]])
+    crop = cut_out(ramp(), center, torch.tensor([size]), side)[0].float()
+    at = (torch.arange(side) + 0.5) / side * size - size / 2
+    want_red, want_green = 2 * (60.3 + at), 2.5 * (45.8 + at)
+    # The ramp itself is rounded to whole numbers, and so is the crop.
+    assert (crop[0] - want_red[None, :]).abs().max() <= 1.01
+    assert (crop[1] - want_green[:, None]).abs().max() <= 1.01
+    assert (crop[0] - want_red[None, :]).mean().abs() <= 0.51
+    assert (crop[1] - want_green[:, None]).mean().abs() <= 0.51
+    assert (crop[2] == 77).all()
+
+
+def test_half_a_pixel_is_half_a_pixel():
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, 10:] = 200
+    crops = cut_out(image, torch.tensor([[10.0, 10.0], [10.5, 10.0]]), torch.full((2,), 8.0), 8)
+    assert crops[0, 0, 4].tolist() == [0, 0, 0, 0, 200, 200, 200, 200]
+    assert crops[1, 0, 4].tolist() == [0, 0, 0, 100, 200, 200, 200, 200]
+
+
+def test_outside_is_black():
+    image = np.full((20, 20, 3), 255, np.uint8)
+    centers = torch.tensor([[0.0, 10.0], [20.0, 20.0], [90.0, 10.0]])
+    crops = cut_out(image, centers, torch.full((3,), 8.0), 8)
+    assert (crops[0, :, :, :4] == 0).all() and (crops[0, :, :, 4:] == 255).all()
+    assert (crops[1, :, :4, :4] == 255).all() and (crops[1, :, 4:] == 0).all()
+    assert (crops[2] == 0).all()
+
+
+def test_a_shrunk_crop_is_averaged():
+    stripes = np.zeros((90, 90, 3), np.uint8)
+    stripes[:, ::2] = 200
+    crop = cut_out(stripes, torch.tensor([[45.0, 45.0]]), torch.tensor([64.0]), 16)
+    assert (crop == 100).all()
+
+
+def test_nobody_gives_no_crops():
+    assert cut_out(ramp(), torch.zeros(0, 2), torch.zeros(0), 16).shape == (0, 3, 16, 16)
+
+
+class Clip:
+    """Frames of one grey each, and how many of them were read."""
+
+    def __init__(self, num):
+        self.num, self.read = num, 0
+
+    def __iter__(self):
+        for i in range(self.num):
+            self.read += 1
+            image = np.full((40, 60, 3), 10 * i, np.uint8)
+            image[:, 30:] += 5
+            yield VideoFrame(i, i / 25, image)
+
+
+def detections(num, people=2):
+    boxes = np.array([[8, 10, 18, 30], [38, 10, 48, 30]], np.float32)[:people]
+    found = Detections(
+        boxes,
+        np.ones(people, np.float32),
+        np.ones((people, 17, 3), np.float32),
+        np.arange(1, people + 1),
+    )
+    return [FrameDetections(i, i / 25, found, False) for i in range(num)]
+
+
+def test_people_are_read_in_order_and_once():
+    clip, frames = Clip(12), detections(12)
+    source = PixelSource(clip, frames, CropConfig(), 16, keep_frames=3)
+    for i in (0, 1, 2, 1, 2, 3, 7, 5, 6, 11):
+        crops = source.of(frames[i])
+        assert crops.shape == (2, 3, 16, 16)
+        assert (crops[0] == 10 * i).all() and (crops[1] == 10 * i + 5).all()
+    assert clip.read == 12 and source.num_passes == 1
+    assert (source.of(frames[2])[0] == 20).all()
+    assert source.num_passes == 2
+
+
+def test_some_of_a_frames_people_can_be_asked_for():
+    frames = detections(2)
+    source = PixelSource(Clip(2), frames, CropConfig(), 16, keep_frames=3)
+    some = FrameDetections(1, 0.04, frames[1].people.select(np.array([1])), False)
+    assert (source.of(some) == 15).all() and len(source.of(some)) == 1
+
+
+def test_crops_are_where_keypoints_are():
+    frames = detections(1)
+    center, size = square_around(torch.from_numpy(frames[0].people.xyxy), CropConfig())
+    picture = ramp()
+    source = PixelSource([VideoFrame(0, 0.0, picture)], frames, CropConfig(), 24, keep_frames=1)
+    assert torch.equal(source.of(frames[0]), cut_out(picture, center, size, 24))
+
+
+def test_a_frame_that_does_not_come_again_is_told():
+    source = PixelSource(Clip(3), detections(5), CropConfig(), 16, keep_frames=3)
+    with pytest.raises(VideoOpenError, match="frame 4 could not be read a second time"):
+        source.of(detections(5)[4])
