@@ -69,7 +69,7 @@ def load_exactly(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, w
     BatchNorm's counters of batches may be missing: nothing reads them.
 
     Args:
-        module: receives them.
+        module: receives them; may be on the meta device.
         tensors: by the network's names. path, what: the file and the network, for errors.
 
     Raises:
@@ -91,7 +91,9 @@ def load_exactly(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, w
             f"{path} is not a checkpoint of {what}: keys {'; '.join(wrong)}"
         )
     module.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, strict=False
+        {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()},
+        strict=False,
+        assign=True,
     )
 
 

@@ -33,6 +33,7 @@ _STORAGES = {
     "Byte": torch.uint8,
     "Bool": torch.bool,
 }
+_PLAIN_TYPES = ("int", "long", "float", "bool", "str", "unicode")
 
 
 class _StorageType(metaclass=Sealed):
@@ -120,6 +121,8 @@ _ALLOWED: Mapping[str, type] = {
             "collections.defaultdict",
             "collections.Counter",
             "typing.Any",
+            # Types that settings objects name as those of their values.
+            *(f"{m}.{t}" for m in ("builtins", "__builtin__") for t in _PLAIN_TYPES),
             "argparse.Namespace",
             "yacs.*",
             "omegaconf.*",

@@ -5,6 +5,13 @@ The names and shapes are written out here, not asked of the network under test.
 
 from __future__ import annotations
 
+import sys
+import types
+import typing
+from collections import OrderedDict, defaultdict
+from pathlib import Path
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -111,3 +118,42 @@ def random_tensors(cfg: Hmr2Config = SMALL, seed: int = 0) -> dict[str, Tensor]:
     pose[0, 4] -= 2.0
     tensors["smpl_head.init_cam"] += torch.tensor([[0.9, 0.0, 0.0]])
     return tensors
+
+
+def write_checkpoint(
+    path: Path, tensors: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """As PyTorch Lightning wrote 4D-Humans': settings of omegaconf, a discriminator, SMPL."""
+
+    class DictConfig(dict):
+        pass
+
+    class ContainerMetadata:
+        def __init__(self) -> None:
+            self.ref_type, self.fields = typing.Any, defaultdict(int)
+
+    for module, cls in (("dictconfig", DictConfig), ("base", ContainerMetadata)):
+        cls.__module__, cls.__qualname__ = f"omegaconf.{module}", cls.__name__
+        stub = types.ModuleType(cls.__module__)
+        setattr(stub, cls.__name__, cls)
+        monkeypatch.setitem(sys.modules, cls.__module__, stub)
+    monkeypatch.setitem(sys.modules, "omegaconf", types.ModuleType("omegaconf"))
+    settings = DictConfig(MODEL=DictConfig(IMAGE_SIZE=256))
+    settings._metadata = ContainerMetadata()  # type: ignore[attr-defined]
+    beside = {
+        "discriminator.D_conv1.weight": torch.randn(32, 9, 1, 1),
+        "smpl.v_template": torch.randn(5, 3),
+        "initialized": torch.tensor(True),
+    }
+    content = {
+        "epoch": 35,
+        "global_step": 1000000,
+        "pytorch-lightning_version": "1.8.1",
+        "state_dict": OrderedDict(tensors | beside),
+        "lr_schedulers": [],
+        "NativeMixedPrecisionPlugin": {"scale": 65536.0, "growth_interval": 2000},
+        "hparams_name": "cfg",
+        "hyper_parameters": {"cfg": settings},
+    }
+    torch.save(content, path)
+    return path

@@ -1,10 +1,11 @@
 """HMR 2.0: the transformer, the head, its 6D reading, what is tuned, EFT through it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from hmr2_files import PUBLISHED, SMALL, key_shapes, random_tensors
+from hmr2_files import PUBLISHED, SMALL, key_shapes, random_tensors, write_checkpoint
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models.vision_transformer import EncoderBlock
@@ -12,7 +13,7 @@ from torchvision.models.vision_transformer import EncoderBlock
 from eftvideo import camera, eft
 from eftvideo.bodies import load_body
 from eftvideo.config import EftConfig
-from eftvideo.errors import ConfigError
+from eftvideo.errors import CheckpointMismatchError, ConfigError, UnsafeFileError
 from eftvideo.regressors._hmr2_head import HeadConfig, SmplHead, six_d_rows_to_matrix
 from eftvideo.regressors._vit import Vit
 from eftvideo.regressors.hmr2 import TUNE, Model
@@ -51,6 +52,48 @@ def test_published_names_and_shapes_are_those_of_the_network():
         full = Model()
     assert {k: tuple(v.shape) for k, v in full.state_dict().items()} == key_shapes(PUBLISHED)
     assert full.crop_size_px == 256
+
+
+def test_checkpoint_is_read(tmp_path, monkeypatch):
+    tensors = random_tensors(seed=3)
+    path = write_checkpoint(tmp_path / "hmr2.ckpt", tensors, monkeypatch)
+    model = Model.from_weights(path, SMALL)
+    assert {k for k, v in model.state_dict().items() if torch.equal(v, tensors[k])} == set(tensors)
+    assert not model.training and not any(p.requires_grad for p in model.parameters())
+    crops = some_crops()
+    assert torch.isfinite(model(model.encode(crops))).all()
+
+
+def test_changed_key_is_named(tmp_path, monkeypatch):
+    tensors = random_tensors()
+    tensors["backbone.final_norm.weight"] = tensors.pop("backbone.last_norm.weight")
+    path = write_checkpoint(tmp_path / "hmr2.ckpt", tensors, monkeypatch)
+    with pytest.raises(CheckpointMismatchError) as e:
+        Model.from_weights(path, SMALL)
+    assert "backbone.last_norm.weight" in str(e.value)
+    assert "backbone.final_norm.weight" in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+def test_other_shape_is_named(tmp_path, monkeypatch):
+    tensors = random_tensors()
+    tensors["smpl_head.deccam.weight"] = torch.zeros(3, 25)
+    path = write_checkpoint(tmp_path / "hmr2.ckpt", tensors, monkeypatch)
+    with pytest.raises(CheckpointMismatchError, match=r"smpl_head.deccam.weight \(3, 25\)"):
+        Model.from_weights(path, SMALL)
+
+
+class Attack:
+    def __reduce__(self):
+        return (Path.touch, (Path("attacked"),))
+
+
+def test_checkpoint_with_code_in_it_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": random_tensors(), "hyper_parameters": Attack()}, "hmr2.ckpt")
+    with pytest.raises(UnsafeFileError, match="asks for"):
+        Model.from_weights(Path("hmr2.ckpt"), SMALL)
+    assert not Path("attacked").exists()
 
 
 def reference_vit(vit: Vit, image):

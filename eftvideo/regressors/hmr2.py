@@ -8,13 +8,16 @@ no dropout, so nothing has to be switched off.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from eftvideo import camera
+from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.errors import ConfigError
 from eftvideo.regressors._hmr2_head import (
     NUM_BETAS,
@@ -28,6 +31,8 @@ from eftvideo.regressors._own_weights import Own, by_layer
 from eftvideo.regressors._vit import Vit, VitConfig
 from eftvideo.types import Crops, Prediction, SmplParams
 from eftvideo.weights import WeightSpec
+
+log = logging.getLogger(__name__)
 
 PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in 0..1."""
@@ -150,6 +155,28 @@ class Model(nn.Module):
         late = ("backbone.last_norm.", *(f"backbone.blocks.{i}." for i in end))
         blocks = [n for n in names if n.startswith(late)] if which == "blocks+head" else []
         return names if which == "all" else blocks + head
+
+    @classmethod
+    def from_weights(cls, path: Path, cfg: Hmr2Config | None = None) -> Model:
+        """Read 4D-Humans' checkpoint, as its training wrote it.
+
+        What it has beside the network (discriminator, SMPL's own arrays, settings) is left alone.
+
+        Args:
+            path: a PyTorch file with the published names and shapes.
+            cfg: of the network in it; None: the published one.
+
+        Raises:
+            WeightsCorruptError: it cannot be read, or (UnsafeFileError) has code in it.
+            CheckpointMismatchError: it is for another network; missing or unexpected keys named.
+        """
+        tensors = read_tensors(path)
+        own = {k: v for k, v in tensors.items() if k.startswith(("backbone.", "smpl_head."))}
+        log.debug("%s: %d tensors beside the network", path.name, len(tensors) - len(own))
+        with torch.device("meta"):  # 2.7 GB of random numbers would be made for nothing
+            model = cls(cfg)
+        load_exactly(model, own, path, "HMR 2.0")
+        return model.eval().requires_grad_(False)
 
 
 def _check(tune: str | None) -> None:
