@@ -97,13 +97,20 @@ class Wardrobe:
         height = (y - low) / (top - low)
         behind = z < self._joints["head"][2] + 0.02
         hair = head & ((height > rng.uniform(0.72, 0.92)) | (behind & (height > 0.05)))
-        if rng.random() < 0.12:
-            return
-        colours[hair] = np.array(HAIR_RGB[rng.integers(len(HAIR_RGB))]) / 255.0
-        offset[hair] = rng.uniform(0.005, 0.03)
-        face = head & ~behind & (np.abs(height - 0.45) < 0.06)
-        eyes = face & (np.abs(np.abs(self._points[:, 0]) - 0.032) < 0.012)
-        colours[eyes] *= 0.3
+        colour = np.array(HAIR_RGB[rng.integers(len(HAIR_RGB))]) / 255.0
+        if rng.random() < 0.9:
+            colours[hair], offset[hair] = colour, rng.uniform(0.005, 0.03)
+        self._face(colours, head, height, colour)
+
+    def _face(
+        self, colours: np.ndarray, head: np.ndarray, height: np.ndarray, hair: np.ndarray
+    ) -> None:
+        """Eyes, brows and mouth; a detector tells front from back by them."""
+        side = np.abs(self._points[:, 0])
+        front = head & (self._points[:, 2] > self._points[head, 2].mean() + 0.04)
+        colours[front & (np.abs(side - 0.034) < 0.02) & (np.abs(height - 0.57) < 0.05)] = hair
+        colours[front & (np.abs(side - 0.032) < 0.014) & (np.abs(height - 0.44) < 0.06)] = 0.08
+        colours[front & (side < 0.026) & (np.abs(height - 0.08) < 0.045)] = (0.55, 0.22, 0.22)
 
     def _finish(self, colours: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> Look:
         blotches = 1.0 + rng.uniform(0.02, 0.15) * _waves(self._points, rng, 14.0)[:, None]

@@ -102,10 +102,10 @@ def photographed(image: np.ndarray, true_side_px: float, rng: np.random.Generato
         small = max(12, int(true_side_px * rng.uniform(0.8, 1.0)))
         image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
         image = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
-    if rng.random() < 0.4:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.4))
+    if rng.random() < 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.0))
     image = tinted(image, rng, 0.15)
-    noise = rng.normal(0.0, rng.uniform(0.0, 7.0), image.shape)
+    noise = rng.normal(0.0, rng.uniform(0.0, 5.0), image.shape)
     image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.6:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 95))])

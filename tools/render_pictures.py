@@ -35,10 +35,10 @@ from eftvideo.types import Crops, SmplParams
 
 SIDE_PX = 192
 SHARD = 256
-OCCLUDER_SHARE = 0.25
-BEHIND_SHARE = 0.2
+OCCLUDER_SHARE = 0.2
+BEHIND_SHARE = 0.12
 """Share of pictures with somebody else behind the person."""
-BEFORE_SHARE = 0.06
+BEFORE_SHARE = 0.04
 CROP_FIELDS = ("keypoints", "context", "center_px", "size_px", "focal_length_px", "image_size_px")
 
 log = logging.getLogger("render_pictures")

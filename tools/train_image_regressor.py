@@ -1,0 +1,193 @@
+"""Train an HMR-shaped regressor (eftvideo/regressors/hmr.py) on rendered pictures.
+
+python tools/train_image_regressor.py --pictures FOLDER --out FOLDER [--steps 6000]
+
+FOLDER of pictures: tools/render_pictures.py. The network is a ResNet-18 on crops of 128 px with
+the iterative head, from scratch, trained on what the lifter is trained for (train_losses.py), in
+bfloat16. The weights that are kept are an average over the last steps. Goes on from a checkpoint
+that is there; OUT/hmr.safetensors is for `eftvideo run --regressor hmr --weights`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import time
+from pathlib import Path
+
+import torch
+from picture_data import Pictures, read_pictures
+from picture_variety import plain, varied
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from eftvideo import metrics
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.regressors.hmr import HmrConfig, Model
+from eftvideo.regressors.lifter import Model as Lifter
+from eftvideo.skeletons import LIMB12, SMPL24, select
+from eftvideo.synthetic.examples import Truth
+from eftvideo.train_losses import LossWeights, losses
+from eftvideo.types import Crops, Prediction
+
+CROP_PX = 128
+STORED_PX = 160
+BATCH = 32
+EMA = 0.998
+LOG_EVERY, SAVE_EVERY, EVAL_EVERY = 100, 200, 500
+
+log = logging.getLogger("train_image_regressor")
+
+
+def score(body: BodyModel, prediction: Prediction, truth: Truth) -> Tensor:
+    """(N, 2) MPJPE and PA-MPJPE, mm, over the 12 limb joints."""
+    joints, _ = body.joints_and_keypoints(prediction.params)
+    limbs = select(LIMB12, SMPL24)
+    true = truth.points[:, :24]
+    own, other = (joints - joints[:, :1])[:, limbs], (true - true[:, :1])[:, limbs]
+    return 1e3 * torch.stack(
+        [metrics.mpjpe(own, other, root=None), metrics.pa_mpjpe(own, other)], dim=1
+    )
+
+
+@torch.no_grad()
+def predict(model: Model, data: Pictures) -> tuple[Prediction, Crops]:
+    """Answers for pictures as they were drawn."""
+    rows = torch.arange(len(data))
+    crops = plain(data, rows, model.crop_size_px)
+    model.eval()
+    raw = torch.cat([model(model.encode(crops.select(part))) for part in rows.split(256)])
+    return model.decode(raw, crops), crops
+
+
+class Trainer:
+    """The network, its average, and what is needed to go on."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        torch.manual_seed(0)
+        self.args, self.body = args, load_body()
+        args.out.mkdir(parents=True, exist_ok=True)
+        self.model = Model(HmrConfig(depth=18, crop_size_px=CROP_PX, body="neutral"))
+        for drop in (self.model.drop1, self.model.drop2):
+            drop.p = 0.1  # the data are endless in kind and few in number of passes
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.model,
+            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA),
+            use_buffers=True,
+        )
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), args.rate, weight_decay=0.02)
+        self.step, self.seconds = 0, 0.0
+        if (args.out / "checkpoint.pt").exists():
+            self._resume()
+
+    def run(self) -> None:
+        """Train to the end, then write the weights."""
+        args = self.args
+        data = read_pictures(
+            args.pictures, "train", limit=args.shards, detected=False, side_px=STORED_PX
+        )
+        held_out = read_pictures(args.pictures, "test", limit=4, side_px=CROP_PX)
+        log.info("%d pictures, %d held out, from step %d", len(data), len(held_out), self.step)
+        began, total = time.perf_counter() - self.seconds, 0.0
+        while self.step < args.steps:
+            total += self._step(data)
+            self.step += 1
+            self.seconds = time.perf_counter() - began
+            if self.step % LOG_EVERY == 0:
+                log.info("step %d loss %.4f, %.0f s", self.step, total / LOG_EVERY, self.seconds)
+                total = 0.0
+            if self.step % SAVE_EVERY == 0 or self.step == args.steps:
+                self._save()
+            if self.step % EVAL_EVERY == 0 or self.step == args.steps:
+                self._report(held_out)
+        self._export()
+
+    def _report(self, held_out: Pictures) -> None:
+        prediction, _ = predict(self.network(), held_out)
+        absolute, aligned = score(self.body, prediction, held_out.truth).mean(dim=0).tolist()
+        log.info("step %d held out: MPJPE %.1f, PA-MPJPE %.1f", self.step, absolute, aligned)
+
+    def network(self) -> Model:
+        """The averaged network."""
+        module = self.average.module
+        assert isinstance(module, Model)
+        return module
+
+    def _step(self, data: Pictures) -> float:
+        g = torch.Generator().manual_seed(self.step)
+        rows = torch.randint(len(data), (BATCH,), generator=g)
+        crops, truth = varied(data, rows, CROP_PX, self.body.keypoint_names, g)
+        self._set_rate()
+        self.model.train()
+        assert crops.image is not None
+        with torch.autocast("cpu", torch.bfloat16):
+            raw = self.model(crops.image)
+        terms = losses(
+            *(Lifter, self.body),  # type: ignore[arg-type]  (only its static `pelvis` is used)
+            *(self.model.decode(raw.float(), crops), crops, truth),
+        )
+        weight = vars(LossWeights())
+        total = torch.stack([weight[k] * v for k, v in terms.items()]).sum()
+        self.optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.model)
+        return total.item()
+
+    def _set_rate(self) -> None:
+        warm = min(1.0, (self.step + 1) / 200)
+        done = self.step / self.args.steps
+        rate = self.args.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _save(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        part = self.args.out / "checkpoint.tmp"
+        torch.save(state, part)
+        part.replace(self.args.out / "checkpoint.pt")
+
+    def _resume(self) -> None:
+        state = torch.load(self.args.out / "checkpoint.pt", weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def _export(self) -> None:
+        network = self.network()
+        tensors = {k: v.contiguous() for k, v in network.state_dict().items()}
+        card = {
+            "train": json.dumps({"steps": self.args.steps, "batch": BATCH, "rate": self.args.rate})
+        }
+        part = self.args.out / "hmr.tmp"
+        save_file(tensors, part, metadata=network.metadata() | card)
+        part.replace(self.args.out / "hmr.safetensors")
+        log.info("wrote %s", self.args.out / "hmr.safetensors")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of the shards")
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and weights")
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--shards", type=int, help="train on so many shards only")
+    parser.add_argument("--rate", type=float, default=5e-4)
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(1)
+    Trainer(args).run()
+
+
+if __name__ == "__main__":
+    main()
