@@ -15,7 +15,8 @@ CROP_SIDE_PX = 224.0
 def square_around(xyxy: Tensor, cfg: CropConfig) -> tuple[Tensor, Tensor]:
     """Centres (N, 2) and sides (N,) in px of the square crops round boxes (N, 4)."""
     center = (xyxy[:, :2] + xyxy[:, 2:]) / 2.0
-    side = (xyxy[:, 2:] - xyxy[:, :2]).amax(dim=1) * cfg.box_scale
+    width, height = (xyxy[:, 2:] - xyxy[:, :2]).unbind(1)
+    side = torch.maximum(width * cfg.width_factor, height) * cfg.box_scale
     return center, side.clamp(min=cfg.min_size_px)
 
 

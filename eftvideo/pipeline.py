@@ -6,6 +6,7 @@ import importlib.metadata
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 
 from eftvideo import camera, overlay, plugins, weights
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import RunConfig
+from eftvideo.config import CropConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
 from eftvideo.outliers import soften_outliers
@@ -63,6 +64,8 @@ def run_video(
         device = choose_device(cfg.device)
         body = load_body(cfg.body, device)
         regressor = load_regressor(cfg, device, body)
+        if cfg.crop == CropConfig():
+            cfg = replace(cfg, crop=regressor.crop)
         view = full_frame_camera(clip.info, cfg)
         frames = detect_people(clip, cfg, device, progress)
         with progress.stage("fit", len(frames)):

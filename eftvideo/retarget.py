@@ -56,7 +56,7 @@ class Retargeted(nn.Module):
         super().__init__()
         assert isinstance(inner, nn.Module)
         self.inner = inner
-        self.needs, self.spec = inner.needs, inner.spec
+        self.needs, self.spec, self.crop = inner.needs, inner.spec, inner.crop
         self.crop_size_px, self.context_offsets_s = inner.crop_size_px, inner.context_offsets_s
         self._bodies = (source, target)
         matrix, offset = betas_map(source, target, device)

@@ -6,6 +6,7 @@ import torch
 
 from eftvideo.config import CropConfig
 from eftvideo.crops import crop_people, square_around, to_crop
+from eftvideo.regressors.hmr2 import Model
 
 BOXES = torch.tensor([[10.0, 20.0, 110.0, 60.0], [0.0, 0.0, 30.0, 90.0], [5.0, 5.0, 5.0, 5.0]])
 
@@ -14,6 +15,16 @@ def test_square_is_centred_and_as_large_as_the_longer_side():
     center, side = square_around(BOXES, CropConfig(box_scale=1.5, min_size_px=8.0))
     torch.testing.assert_close(center, torch.tensor([[60.0, 40.0], [15.0, 45.0], [5.0, 5.0]]))
     torch.testing.assert_close(side, torch.tensor([150.0, 135.0, 8.0]))
+
+
+def test_whole_box_is_in_the_upright_part_that_hmr2_sees():
+    center, side = square_around(BOXES, Model.crop)
+    torch.testing.assert_close(side, torch.tensor([100.0 * 256 / 192, 90.0, 8.0]))
+    seen = 0.75 * side
+    inside = (BOXES[:, 0] >= center[:, 0] - seen / 2 - 1e-3) & (
+        BOXES[:, 2] <= center[:, 0] + seen / 2 + 1e-3
+    )
+    assert inside.all()
 
 
 def test_corners_are_minus_one_and_one():

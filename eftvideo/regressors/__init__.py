@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
+from eftvideo.config import CropConfig
 from eftvideo.types import Crops, Prediction
 from eftvideo.weights import WeightSpec
 
@@ -25,6 +26,8 @@ class Regressor(Protocol):
     """Side of the image crops; 0 if it needs none."""
     context_offsets_s: tuple[float, ...]
     """Times of the other frames that `Crops.context` holds, relative to the crop's own."""
+    crop: CropConfig
+    """How its crops lie round boxes, as it was trained."""
     spec: WeightSpec
     """Where its weights come from, and their licence."""
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from eftvideo import camera
 from eftvideo.checkpoints import load_exactly, read_tensors
+from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors._hmr_files import PUBLISHED, CameraConvention, convention_of
 from eftvideo.regressors._own_weights import Own, by_layer, linear
@@ -68,6 +69,7 @@ class Model(ResNet):
 
     needs: Literal["keypoints", "image"] = "image"
     context_offsets_s: tuple[float, ...] = ()
+    crop = CropConfig()
     spec = PUBLISHED["hmr-eft"]
     published = PUBLISHED
     init_pose: Tensor

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from eftvideo import camera
 from eftvideo.checkpoints import load_exactly, read_tensors
+from eftvideo.config import CropConfig
 from eftvideo.errors import ConfigError
 from eftvideo.regressors._hmr2_head import (
     NUM_BETAS,
@@ -60,6 +61,7 @@ class Model(nn.Module):
 
     needs: Literal["keypoints", "image"] = "image"
     context_offsets_s: tuple[float, ...] = ()
+    crop = CropConfig(box_scale=1.0, width_factor=4 / 3)
     spec = WeightSpec(
         file="epoch=35-step=1000000.ckpt",
         sha256=None,

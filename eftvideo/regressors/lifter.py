@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eftvideo import camera
+from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
@@ -64,6 +65,7 @@ class Model(nn.Module):
     shape_offset: Tensor
     needs: Literal["keypoints", "image"] = "keypoints"
     crop_size_px = 0
+    crop = CropConfig()
     spec = WeightSpec(
         file="lifter.safetensors",
         sha256="437f7b976e61000b1bf3d338f867813d268a5b2c1829d0e77b2e005e1e61d810",
