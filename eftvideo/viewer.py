@@ -8,22 +8,18 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import math
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from eftvideo.bodies import BodyModel
 from eftvideo.errors import ConfigError, MissingDependencyError
 from eftvideo.posed import body_of
-from eftvideo.renderers import track_colour
-from eftvideo.rerender_views import fit_ground
 from eftvideo.results import Result
 from eftvideo.viewer_data import ErrorCurves, Meshes, Pictures, Timeline, open_clip
-from eftvideo.viewer_places import PLACES, frustum_scale, look_from
+from eftvideo.viewer_places import FOV, PLACES, camera_fov, look_from
+from eftvideo.viewer_scene import set_stage
+from eftvideo.viewer_style import STYLE
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,13 +28,10 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 _LOCAL = (LOOPBACK, "localhost", "::1")
+_PANEL_WIDTH_PX = 350
 SPEEDS = {"1/8": 0.125, "1/4": 0.25, "1/2": 0.5, "1": 1.0, "2": 2.0}
-_PLOT_EVERY_S = 0.2
+_PLOT_EVERY_S = 0.5
 """The mark in the plot follows no faster while playing: each time the whole plot is drawn."""
-_BEHIND_PEOPLE_M = 1.0
-_NO_SHADOW = {"cast_shadow": False, "receive_shadow": False}
-"""Without a GPU, shadows take as long as all the rest."""
-_GROUND_RGB, _LINE_RGB = (150, 155, 162), (190, 194, 200)
 
 
 def import_viser() -> Any:
@@ -94,10 +87,11 @@ class Viewer:
         if host not in _LOCAL:
             log.warning("there is no password: whoever can reach %s sees this result", self.url)
         self._pictures = None if frames is None else Pictures(frames)
-        self._index, self._plotted_s = -1, 0.0
+        self._index, self._pictured, self._plotted_s = -1, -1, 0.0
         self._lock = threading.RLock()
         self._stop, self._playing = threading.Event(), threading.Event()
-        self._scene(viser, model)
+        stage = set_stage(self.server, result, model, self._meshes)
+        self._stage, self.bodies, self.frustum = stage, stage.bodies, stage.frustum
         self._controls()
         self.show(0)
         self._player = threading.Thread(target=self._play, daemon=True)
@@ -165,69 +159,20 @@ class Viewer:
     def __exit__(self, *unused: object) -> None:
         self.close()
 
-    def _scene(self, viser: Any, body: BodyModel) -> None:
-        r, scene = self._result, self.server.scene
-        ground = fit_ground(r)
-        scene.set_up_direction(tuple(-ground.level[1]))
-        scene.configure_environment_map(hdri=None)  # the others are fetched from the internet
-        scene.configure_default_lights(True, cast_shadow=False)
-        scene.add_light_ambient("/light/all", intensity=0.9)
-        pelvis = r.joints3d[:, 0].astype(float)
-        middle = np.median(pelvis, axis=0)
-        reach = float(np.ceil(np.ptp(np.quantile(pelvis, [0.02, 0.98], axis=0), axis=0).max())) + 6
-        scene.add_grid(
-            "/ground",
-            *(reach, reach),
-            plane="xz",
-            cell_size=1.0,
-            section_size=5.0,
-            cell_color=_LINE_RGB,
-            section_color=_GROUND_RGB,
-            position=tuple(ground.at(middle[0], middle[2])),
-            wxyz=viser.transforms.SO3.from_matrix(ground.level.T).wxyz,
-        )
-        self.bodies = {}
-        for track_id in r.track_ids:
-            first = int(np.flatnonzero(r.track_id == track_id)[0])
-            colour = tuple(round(255 * c) for c in track_colour(track_id))
-            self.bodies[track_id] = scene.add_mesh_simple(
-                f"/people/{track_id}",
-                self._meshes.of_row(first),
-                body.faces,
-                color=colour,
-                **_NO_SHADOW,
-            )
-        self._camera(middle)
-
-    def _camera(self, middle: np.ndarray) -> None:
-        """The clip's camera, its picture just behind the people, and where to look from first."""
-        r = self._result
-        focal = float(r.focal_length_px[0])
-        aspect = r.width_px / r.height_px
-        self._fov = 2.0 * math.atan(r.height_px / (2.0 * focal))
-        depth_m = float(np.quantile(r.joints3d[:, 0, 2], 0.9)) + _BEHIND_PEOPLE_M
-        self.frustum = self.server.scene.add_camera_frustum(
-            "/camera",
-            fov=self._fov,
-            aspect=aspect,
-            scale=frustum_scale(depth_m, self._fov, aspect),
-            format="jpeg",
-            color=(90, 95, 105),
-            **_NO_SHADOW,
-        )
-        self._middle = middle
-        first = self.server.initial_camera
-        first.position, first.look_at = look_from("beside", middle)
-
     def _controls(self) -> None:
         gui = self.server.gui
-        gui.configure_theme(show_logo=False, show_share_button=False, control_layout="collapsible")
+        gui.configure_theme(show_logo=False, show_share_button=False)
+        gui.main_panel.dock_right()
+        gui.main_panel.set_width(_PANEL_WIDTH_PX)
+        gui.add_html(STYLE)
         self.words = gui.add_markdown("")
         last = max(1, len(self.timeline) - 1)
         self.slider = gui.add_slider("frame", min=0, max=last, step=1, initial_value=0)
         self.slider.on_update(lambda _: self.show(min(self.slider.value, len(self.timeline) - 1)))
         self.play_button = gui.add_button("Play")
         self.play_button.on_click(lambda _: self.pause() if self._playing.is_set() else self.play())
+        views = gui.add_button_group("view from", PLACES)
+        views.on_click(lambda event: self._go(event.client, event.target.value))
         self.speed = gui.add_dropdown("speed", tuple(SPEEDS), initial_value="1")
         self.plot = gui.add_uplot(
             self._curves.data(0),
@@ -241,23 +186,24 @@ class Viewer:
             self.shown = {i: gui.add_checkbox(f"person {i}", True) for i in self.bodies}
         for box in self.shown.values():
             box.on_update(lambda _: self._again())
-        with gui.add_folder("View from"):
-            for name in PLACES:
-                gui.add_button(name).on_click(lambda event, name=name: self._go(event.client, name))
         self.picture_shown = gui.add_checkbox("camera and picture", True)
         self.picture_shown.on_update(
             lambda _: setattr(self.frustum, "visible", self.picture_shown.value)
         )
 
     def _go(self, client: Any, name: str) -> None:
-        """Moves one browser's camera; into the clip's camera it fits the picture's height."""
+        """Moves one browser's camera; into the clip's camera it shows the whole picture."""
         if client is None:
             return
+        stage, camera, pelvis = self._stage, client.camera, self._result.joints3d[:, 0]
+        aspect = camera.image_width / max(camera.image_height, 1)
+        own = name == "camera"
         with client.atomic():
-            client.camera.position, client.camera.look_at = look_from(name, self._middle)
-            if name == "camera":
-                client.camera.up_direction = (0.0, -1.0, 0.0)
-                client.camera.fov = self._fov
+            camera.fov = camera_fov(stage.fov, stage.aspect, aspect) if own else FOV
+            camera.position, camera.look_at = look_from(
+                name, pelvis.astype(float), stage.level, aspect
+            )
+            camera.up_direction = (0.0, -1.0, 0.0) if own else -stage.level[1]
 
     def _again(self) -> None:
         with self._lock:
@@ -265,16 +211,19 @@ class Viewer:
             self.show(index)
 
     def _show_picture(self) -> None:
-        if self._pictures is None:
+        """The shown frame's picture, if it has been read; if not, the player tries again."""
+        if self._pictures is None or self._pictured == self._index:
             return
         image = self._pictures.of_frame(int(self.timeline.frames[self._index]))
         if image is not None:
-            self.frustum.image = image
+            self.frustum.image, self._pictured = image, self._index
 
     def _play(self) -> None:
         """Shows whatever frame is due; late ones are left out, so that time stays true."""
         while not self._stop.is_set():
             if not self._playing.wait(0.05):
+                with self._lock:
+                    self._show_picture()
                 continue
             times = self.timeline.times_s
             position, clock = float(times[self._index]), time.monotonic()

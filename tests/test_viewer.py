@@ -23,10 +23,11 @@ from eftvideo.bodies import load_body
 from eftvideo.cli import app
 from eftvideo.errors import ConfigError, MissingDependencyError
 from eftvideo.posed import vertices
+from eftvideo.rerender_views import look
 from eftvideo.results import empty_rows
 from eftvideo.viewer import LOOPBACK, Viewer
 from eftvideo.viewer_data import ErrorCurves, Meshes, Timeline
-from eftvideo.viewer_places import PLACES, frustum_scale, look_from
+from eftvideo.viewer_places import FOV, PLACES, camera_fov, frustum_scale, look_from
 
 
 def free_port():
@@ -178,12 +179,40 @@ def test_picture_stands_where_it_is_told():
 
 @pytest.mark.parametrize("name", PLACES)
 def test_views_look_at_the_people_from_where_they_say(name):
-    position, target = map(np.array, look_from(name, np.array([0.5, 0.2, 6.0])))
+    """Also from a camera that is tilted: everybody is in the picture, at a phone's width too."""
+    rng = np.random.default_rng(4)
+    people = rng.uniform([-3.0, 0.0, 4.0], [3.0, 0.5, 16.0], (200, 3))
+    level = look(10.0, -20.0)
+    position, target = map(np.array, look_from(name, people, level, aspect=0.5))
     away = target - position
     assert np.linalg.norm(away) > 3.0
-    main = {"camera": 2, "beside": 2, "side": 0, "top": 1}[name]
-    assert np.abs(away).argmax() == main
-    assert {"side": away[0] < 0, "top": away[1] > 0}.get(name, away[2] > 0)
+    if name == "camera":
+        assert (position == 0.0).all() and away[2] > 0.0
+        return
+    x, y, z = level @ away
+    main = {"beside": 2, "side": 0, "top": 1}[name]
+    assert np.abs([x, y, z]).argmax() == main
+    assert {"beside": z > 0.0, "side": x < 0.0, "top": y > 0.0 and z > 0.0}[name]
+    forward = away / np.linalg.norm(away)
+    right = np.cross(level[1], forward)
+    right /= np.linalg.norm(right)
+    seen = (people - position) @ np.stack([right, np.cross(forward, right), forward]).T
+    slopes = np.abs(seen[:, :2] / seen[:, 2:])
+    limit = np.tan(FOV / 2.0)
+    assert (seen[:, 2] > 0.0).all() and (slopes < [0.5 * limit, limit]).all()
+    assert (slopes / [0.5 * limit, limit]).max() > 0.5  # and no farther away than need be
+
+
+def test_camera_view_shows_the_whole_picture():
+    wide, clip = 2.0, 16 / 9
+    assert camera_fov(0.8, clip, wide) == pytest.approx(0.8)
+    narrow = camera_fov(0.8, clip, 0.5)
+    assert np.tan(narrow / 2) * 0.5 == pytest.approx(np.tan(0.4) * clip)
+
+
+def test_picture_that_is_read_late_is_shown_without_moving(finished):
+    with Viewer(finished.result, finished.clip, port=free_port()) as late:
+        assert patiently(lambda: late.frustum.image is not None) and late.index == 0
 
 
 def test_what_is_refused(finished, tmp_path, monkeypatch):
