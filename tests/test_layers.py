@@ -19,7 +19,7 @@ FILES = {
 
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
-    "rotations camera crops cutouts metrics weights unpickle torch_files checkpoints probe "
+    "rotations camera crops cutouts metrics weights unpickle unpack torch_files checkpoints probe "
     "decord_decode ffmpeg_decode pixels "
     "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
