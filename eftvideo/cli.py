@@ -13,7 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 
 import eftvideo
-from eftvideo import cli_eval, cli_export, cli_render, cli_report, cli_view, options, plugins
+from eftvideo import (
+    cli_eval,
+    cli_export,
+    cli_render,
+    cli_report,
+    cli_view,
+    cli_weights,
+    options,
+    plugins,
+)
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, EftVideoError
 
@@ -25,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-weights_app = typer.Typer(help="List weight files; import your own SMPL.", no_args_is_help=True)
+weights_app = typer.Typer(
+    help="List and fetch weight files; import your own SMPL.", no_args_is_help=True
+)
 train_app = typer.Typer(help="Train the network that is shipped.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
 app.add_typer(train_app, name="train")
@@ -247,3 +258,4 @@ cli_render.register(app, output, _one_line_errors, errors)
 cli_report.register(app, output, _one_line_errors, errors)
 cli_view.register(app, output, _one_line_errors, errors)
 cli_export.register(app, output, _one_line_errors)
+cli_weights.register(weights_app, output, _one_line_errors)

@@ -254,9 +254,11 @@ def print_weights(statuses: Sequence[WeightStatus], output: Console) -> None:
         output.print(f"    {escape(spec.origin)}; licence {escape(spec.licence)}")
         if status.problem:
             output.print(f"    [red]{escape(status.problem)}[/red]")
-    if absent:
-        output.print("optional, not found: " + ", ".join(spec.file for spec in absent))
-        output.print(f"    {escape(absent[0].origin)}; licence {escape(absent[0].licence)}")
+    for origin in dict.fromkeys(spec.origin for spec in absent):
+        some = [spec for spec in absent if spec.origin == origin]
+        output.print("optional, not found: " + ", ".join(spec.file for spec in some))
+        output.print(f"    {escape(origin)}; licence {escape(some[0].licence)}")
+    output.print("published networks: eftvideo weights fetch")
 
 
 def _table(*columns: str) -> Table:

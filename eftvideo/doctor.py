@@ -152,8 +152,20 @@ def list_weights() -> list[WeightStatus]:
     from eftvideo.priors import POSE_PRIOR
 
     regressors = [plugins.load("regressors", name) for name in plugins.available("regressors")]
-    specs: list[WeightSpec] = [model.spec for model in regressors]
+    specs: list[WeightSpec] = [m.spec for m in regressors if m.spec.download is None]
+    specs += [s for s in published_weights().values() if weights.find(s) is not None]
     return [_detector_status(), *weights.list_weights([*specs, POSE_PRIOR, *BODIES])]
+
+
+def published_weights() -> dict[str, WeightSpec]:
+    """What `eftvideo weights fetch` can get, by the names that it takes.
+
+    Raises:
+        ImportError: torch is missing.
+    """
+    models = [plugins.load("regressors", name) for name in plugins.available("regressors")]
+    specs = [s for m in models for s in getattr(m, "published", {"": m.spec}).values()]
+    return {s.name: s for s in specs if s.download is not None}
 
 
 def _detector_status() -> WeightStatus:

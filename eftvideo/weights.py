@@ -1,11 +1,12 @@
 """Weight files: where they are searched, whether they are whole, under which licence they come.
 
 A part (body, regressor, detector) declares each file that it uses as a `WeightSpec` in its own
-module; `resolve` finds it. Nothing is downloaded here.
+module; `resolve` finds it. Nothing is downloaded here (`fetch.py` does).
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable
@@ -39,6 +40,11 @@ class WeightSpec:
     """Page where a user gets the file; None for files that are shipped."""
     download: str | None = None
     """Address of the file itself, for `eftvideo weights fetch`; None: fetched by hand."""
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it: the file's name without its ending."""
+        return self.file.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,17 @@ def find(spec: WeightSpec) -> Path | None:
 
 
 def check_sha256(path: Path, spec: WeightSpec) -> None:
-    """Compare a file with the recorded digest; a spec without one accepts any file.
+    """Compare a file with the recorded digest.
+
+    Where the program does not know the digest of a file that can be fetched, the one at its first
+    use is written beside it, and holds from then on. Other specs without one accept any file.
 
     Raises:
         WeightsCorruptError: the digests differ.
     """
     if spec.sha256 is None:
+        if spec.download is not None:
+            _check_first_use(path)
         return
     found = sha256_of(path)
     if found != spec.sha256:
@@ -119,7 +130,23 @@ def check_sha256(path: Path, spec: WeightSpec) -> None:
         )
 
 
+def _check_first_use(path: Path) -> None:
+    record, found = path.with_name(f"{path.name}.sha256"), sha256_of(path)
+    if not record.is_file():
+        with contextlib.suppress(OSError):  # a folder that cannot be written holds no record
+            record.write_text(f"{found}  {path.name}\n", encoding="utf-8")
+        return
+    known = record.read_text(encoding="utf-8").split(maxsplit=1)[:1]
+    if known != [found]:
+        raise WeightsCorruptError(
+            f"{path} has changed since its first use: its sha256 is {found}, {record.name} says "
+            f"{' '.join(known) or 'nothing'}; remove both and fetch it again"
+        )
+
+
 def _remedy(spec: WeightSpec) -> str:
+    if spec.download is not None:
+        return f"get it with: eftvideo weights fetch {spec.name} (licence: {spec.licence})"
     if spec.url is None:
         return "reinstall with: pip install --force-reinstall eftvideo"
     return f"get it from {spec.url}, then set {ENV_FOLDER} to its folder"

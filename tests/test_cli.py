@@ -196,7 +196,7 @@ def test_bad_clips(bad_clips, tmp_path, name, words):
         (["--fov-deg", "180"], "between 0 and 180 degrees"),
         (["--device", "tpu"], "unknown device 'tpu': use auto, cpu, cuda or cuda:1"),
         (["--device", "cuda:99"], "use --device cpu"),
-        (["--regressor", "hmr"], "unknown regressor 'hmr': choose one of lifter"),
+        (["--regressor", "none"], "unknown regressor 'none': choose one of hmr, "),
         (["--detector", "yolo-none"], "unknown pose detector 'yolo-none'"),
         (["--detector", "none.pt"], "no detector file at none.pt"),
         (["--weights", "none.safetensors"], "none.safetensors not found"),

@@ -20,7 +20,7 @@ FILES = {
 LAYERS = (
     "errors config plugins skeletons types raw_matroska",
     "rotations camera crops cutouts metrics weights unpickle unpack torch_files checkpoints probe "
-    "decord_decode ffmpeg_decode pixels "
+    "decord_decode ffmpeg_decode pixels fetch "
     "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
     "outliers smoothing warm_start",
@@ -30,9 +30,11 @@ LAYERS = (
     "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows polish "
     "eft_rules eft_engine sightings",
     "streams fitting overlay export rerender rerender_views rerender_panels rerender_files "
-    "report report_charts report_page report_pictures viewer viewer_data viewer_places viewer_scene viewer_style "
+    "report report_charts report_page report_pictures viewer viewer_data viewer_places "
+    "viewer_scene viewer_style "
     "evaluate doctor train_losses train pipeline",
-    "options cli_export console cli cli_eval cli_render cli_report cli_view __main__ __init__",
+    "options cli_export console cli cli_eval cli_render cli_report cli_view cli_weights "
+    "__main__ __init__",
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 """By a module's first name: a folder is one layer."""
@@ -40,9 +42,10 @@ PARTS = ("bodies", "detectors", "exporters", "regressors", "renderers")
 KNOWS_PARTS = {"doctor", "train", "train_losses", "tuning"}
 """Modules that may name a concrete part: the doctor checks them, the trainer trains one."""
 
+_COMMANDS = {n for n in FILES if n.split("_")[0] == "cli"}
 OWNERS = {
-    "typer": {"cli", "cli_export", "options", "cli_eval", "cli_render", "cli_report", "cli_view"},
-    "rich": {"cli", "cli_export", "console", "cli_eval", "cli_render", "cli_report", "cli_view"},
+    "typer": {"options", *_COMMANDS},
+    "rich": {"console", *_COMMANDS},
     "ultralytics": {"detectors.yolo_pose"},
     "torchvision": set(),
     "smplx": {"bodies.smpl"},
