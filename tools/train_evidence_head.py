@@ -18,13 +18,12 @@ from pathlib import Path
 import torch
 from evidence_head import EvidenceHead, lifted
 from picture_data import Pictures, alone, read_pictures
+from picture_scores import errors
 from torch import Tensor, nn
 
-from eftvideo import metrics, weights
+from eftvideo import weights
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import Model
-from eftvideo.skeletons import LIMB12, SMPL24, select
-from eftvideo.synthetic.examples import Truth
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
 
@@ -35,17 +34,6 @@ log = logging.getLogger("train_evidence_head")
 def shipped_lifter() -> Model:
     """The default regressor, frozen."""
     return Model.from_weights(weights.resolve(Model.spec))
-
-
-@torch.no_grad()
-def score(lifter: Model, body: BodyModel, raw: Tensor, crops: Crops, truth: Truth) -> Tensor:
-    """(N, 2) MPJPE and PA-MPJPE, mm, over the 12 limb joints, of raw answers."""
-    joints, _ = body.joints_and_keypoints(lifter.decode(raw, crops).params)
-    limbs = select(LIMB12, SMPL24)
-    true = truth.points[:, :24]
-    own, other = (joints - joints[:, :1])[:, limbs], (true - true[:, :1])[:, limbs]
-    absolute = metrics.mpjpe(own, other, root=None)
-    return 1e3 * torch.stack([absolute, metrics.pa_mpjpe(own, other)], dim=1)
 
 
 def answers(
@@ -90,7 +78,8 @@ def train(args: argparse.Namespace) -> None:
         figures = []
         for context in (True, False):
             raw, crops = answers(lifter, head, held_out, context)
-            figures += score(lifter, body, raw, crops, held_out.truth).mean(dim=0).tolist()
+            answer = lifter.decode(raw, crops)
+            figures += errors(body, answer, crops, held_out.truth).mean(dim=0).tolist()[:2]
         log.info(
             "epoch %d loss %.4f held out: MPJPE %.1f PA %.1f; without context %.1f %.1f; %.0f s",
             *(epoch + 1, total / steps, *figures, time.perf_counter() - began),

@@ -19,16 +19,14 @@ from pathlib import Path
 
 import torch
 from picture_data import Pictures, read_pictures
+from picture_scores import errors
 from picture_variety import plain, varied
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
-from eftvideo import metrics
-from eftvideo.bodies import BodyModel, load_body
+from eftvideo.bodies import load_body
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.regressors.lifter import Model as Lifter
-from eftvideo.skeletons import LIMB12, SMPL24, select
-from eftvideo.synthetic.examples import Truth
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops, Prediction
 
@@ -39,17 +37,6 @@ EMA = 0.998
 LOG_EVERY, SAVE_EVERY, EVAL_EVERY = 100, 200, 500
 
 log = logging.getLogger("train_image_regressor")
-
-
-def score(body: BodyModel, prediction: Prediction, truth: Truth) -> Tensor:
-    """(N, 2) MPJPE and PA-MPJPE, mm, over the 12 limb joints."""
-    joints, _ = body.joints_and_keypoints(prediction.params)
-    limbs = select(LIMB12, SMPL24)
-    true = truth.points[:, :24]
-    own, other = (joints - joints[:, :1])[:, limbs], (true - true[:, :1])[:, limbs]
-    return 1e3 * torch.stack(
-        [metrics.mpjpe(own, other, root=None), metrics.pa_mpjpe(own, other)], dim=1
-    )
 
 
 @torch.no_grad()
@@ -78,7 +65,9 @@ class Trainer:
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA),
             use_buffers=True,
         )
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), args.rate, weight_decay=0.02)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), args.rate, weight_decay=0.02, fused=True
+        )
         self.step, self.seconds = 0, 0.0
         if (args.out / "checkpoint.pt").exists():
             self._resume()
@@ -106,9 +95,9 @@ class Trainer:
         self._export()
 
     def _report(self, held_out: Pictures) -> None:
-        prediction, _ = predict(self.network(), held_out)
-        absolute, aligned = score(self.body, prediction, held_out.truth).mean(dim=0).tolist()
-        log.info("step %d held out: MPJPE %.1f, PA-MPJPE %.1f", self.step, absolute, aligned)
+        answer = predict(self.network(), held_out)
+        figures = errors(self.body, *answer, held_out.truth).mean(dim=0).tolist()
+        log.info("step %d held out: MPJPE %.1f, PA-MPJPE %.1f, 2D %.1f px", self.step, *figures)
 
     def network(self) -> Model:
         """The averaged network."""

@@ -1,0 +1,140 @@
+"""Do pixels help? The lifter alone, corrected by the detector's features, and an image regressor.
+
+python benchmarks/image_evidence.py --pictures FOLDER [--head FOLDER] [--control FOLDER]
+    [--hmr FILE] [--eft 256]
+
+On rendered pictures of held-out motion (tools/render_pictures.py --split test, then
+tools/picture_features.py). Keypoints of the picture are those that the program's detector finds in
+it; where a row says so, the lifter also sees those of the frames around, with made-up errors (no
+pictures of them are drawn). MPJPE and PA-MPJPE in mm over the 12 limb joints; 2D: rms distance to
+the true keypoints, px of a 224 px crop. `--eft N` tunes the lifter and the image regressor on the
+detected keypoints of the first N pictures, cold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
+from evidence_head import EvidenceHead
+from picture_data import Pictures, alone, read_pictures
+from picture_scores import errors
+from picture_variety import plain
+from train_evidence_head import answers, load_head, shipped_lifter
+from train_image_regressor import predict
+
+from eftvideo import eft
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.config import EftConfig
+from eftvideo.regressors import Regressor, hmr, lifter
+from eftvideo.types import Crops
+
+HMR_EFT = replace(EftConfig(), tune="head", learning_rate=1e-4, max_people=16)
+"""The head of HMR has about 2 million weights: rates are those of many weights, batches small."""
+
+Table = dict[str, dict[str, float]]
+
+
+def add_row(table: Table, name: str, values: Tensor, **more: float) -> None:
+    """Print and keep the means and medians of (N, 3) errors."""
+    mean, median = values.mean(dim=0).tolist(), values.median(dim=0).values.tolist()
+    row = {"mpjpe": mean[0], "pa_mpjpe": mean[1], "pa_median": median[1], "px": mean[2]}
+    table[name] = row | {"px_median": median[2], "num": float(len(values))} | more
+    cells = "".join(f"{v:9.1f}" for v in (*mean[:2], median[1], mean[2], median[2]))
+    print(f"{name:44}{cells}" + "".join(f"  {k} {v:.1f}" for k, v in more.items()), flush=True)
+
+
+def header(title: str) -> None:
+    """The line above rows."""
+    names = ("MPJPE", "PA", "PA med", "2D", "2D med")
+    print(f"\n{title:44}" + "".join(f"{n:>9}" for n in names))
+
+
+def eft_rows(
+    table: Table,
+    name: str,
+    regressor: Regressor,
+    crops: Crops,
+    data: Pictures,
+    body: BodyModel,
+    cfg: EftConfig,
+) -> None:
+    """Before and after EFT, cold."""
+    own = eft.regress(regressor, body, crops, cfg)
+    add_row(table, f"{name}, alone", errors(body, own.prediction, crops, data.truth))
+    began = time.process_time()
+    fit, _ = eft.fit_rows(regressor, body, crops, [None] * len(crops), cfg, own)
+    more = {
+        "steps": float(fit.num_steps.float().mean()),
+        "rejected": float(fit.status.sum()),
+        "to_detected_before": float(own.loss_px.median()),
+        "to_detected_after": float(fit.loss_px.median()),
+        "cpu_ms": 1e3 * (time.process_time() - began) / len(crops),
+    }
+    add_row(table, f"{name}, EFT", errors(body, fit.prediction, crops, data.truth), **more)
+
+
+def first(data: Pictures, num: int) -> Pictures:
+    """The first `num` pictures."""
+    rows = torch.arange(min(num, len(data)))
+    image = None if data.images is None else data.images[rows]
+    return Pictures(data.crops.select(rows), data.truth.select(rows), None, image, None)
+
+
+def lifter_rows(
+    table: Table, data: Pictures, body: BodyModel, heads: dict[str, EvidenceHead | None]
+) -> None:
+    """The lifter, and what corrects it, with and without the frames around."""
+    model = shipped_lifter()
+    for context, what in ((False, "this frame only"), (True, "frames around")):
+        for name, head in heads.items():
+            raw, crops = answers(model, head, data, context)
+            values = errors(body, model.decode(raw, crops), crops, data.truth)
+            add_row(table, f"{name}; {what}", values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--pictures", type=Path, required=True)
+    parser.add_argument("--head", type=Path, help="folder of tools/train_evidence_head.py")
+    parser.add_argument("--control", type=Path, help="the same, trained with --control")
+    parser.add_argument("--hmr", type=Path, help="weights of tools/train_image_regressor.py")
+    parser.add_argument("--eft", type=int, default=0, help="pictures to run EFT on")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    body, model, table = load_body(), shipped_lifter(), Table()
+    side = hmr.Model.from_weights(args.hmr).crop_size_px if args.hmr else None
+    data = read_pictures(args.pictures, "test", features=bool(args.head), side_px=side)
+    header(f"{len(data)} held-out pictures")
+    heads: dict[str, EvidenceHead | None] = {"lifter": None}
+    for name, folder in (("+ head, keypoints only", args.control), ("+ head, features", args.head)):
+        if folder:
+            heads[name] = load_head(folder, model)
+    lifter_rows(table, data, body, heads)
+    if args.hmr:
+        network = hmr.Model.from_weights(args.hmr)
+        answer, crops = predict(network, data)
+        add_row(table, "HMR, pixels", errors(body, answer, crops, data.truth))
+        if args.eft:
+            part = first(data, args.eft)
+            header(f"EFT, cold, on {len(part)} of them")
+            pixels = plain(part, torch.arange(len(part)), network.crop_size_px)
+            flat: lifter.Model = model
+            eft_rows(table, "lifter", flat, alone(part.crops), part, body, EftConfig())
+            eft_rows(table, "HMR", network, pixels, part, body, HMR_EFT)
+    if args.json:
+        args.json.write_text(json.dumps(table, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
