@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hmr2_files import PUBLISHED, SMALL, key_shapes, random_tensors, write_checkpoint
@@ -13,6 +14,8 @@ from torchvision.models.vision_transformer import EncoderBlock
 from eftvideo import camera, eft
 from eftvideo.bodies import load_body
 from eftvideo.config import EftConfig
+from eftvideo.crops import crop_people
+from eftvideo.cutouts import cut_out
 from eftvideo.errors import CheckpointMismatchError, ConfigError, UnsafeFileError
 from eftvideo.regressors._hmr2_head import HeadConfig, SmplHead, six_d_rows_to_matrix
 from eftvideo.regressors._vit import Vit
@@ -230,6 +233,26 @@ def test_answer_is_turned_with_the_ray_to_the_crop(model):
     turn = camera.crop_view_rotation(side.center_px, side.image_size_px, side.focal_length_px)
     assert torch.allclose(turn @ answers[1].global_orient, answers[0].global_orient, atol=1e-5)
     assert torch.equal(answers[0].body_pose, answers[1].body_pose)
+
+
+def test_from_a_picture_to_a_body(model, body):
+    """A person of 240 x 90 px beside the middle; the box as the detector gives it."""
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (720, 1280, 3), np.uint8)
+    box = torch.tensor([[900.0, 200.0, 990.0, 440.0]])
+    crops = crop_people(
+        box, torch.rand(1, 17, 3), torch.tensor([1468.0]), torch.tensor([[1280.0, 720.0]]),
+        model.crop,
+    )  # fmt: skip
+    pixels = cut_out(picture, crops.center_px, crops.size_px, model.crop_size_px)
+    crops = replace(crops, image=pixels)
+    answer = model.decode(model(model.encode(crops)), crops)
+    _, keypoints = body.joints_and_keypoints(answer.params)
+    transl = camera.pred_cam_to_transl(answer.pred_cam, *crops.view)
+    px = camera.project(keypoints + transl[:, None], crops.focal_length_px, crops.image_size_px)
+    middle = px.mean(dim=1)[0]
+    assert 850 < middle[0] < 1040 and 150 < middle[1] < 490
+    assert 60 < px[0, :, 1].max() - px[0, :, 1].min() < 400
 
 
 def test_only_the_middle_columns_are_looked_at(model):
