@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Method = Literal["eft", "smplify", "regress"]
 SmplifyInit = Literal["regressor", "mean"]
+Shape = Literal["per-track", "per-frame"]
 DrawMode = Literal["mesh", "skeleton", "both"]
 Tracker = Literal["bytetrack", "botsort"]
 OutputKind = Literal["mp4", "gif", "png"]
@@ -71,10 +72,11 @@ class EftConfig:
 
     num_steps: int = 20
     """Adam steps at most per person and frame (EFT's demo: 20, "50 more than sufficient")."""
-    tune: str = "norm+bias"
-    """Which weights are tuned: "all", "norm+bias", "last", "head"."""
-    learning_rate: float = 2e-3
-    """Adam's rate for `tune="norm+bias"`; see docs/eft.md for how it was chosen."""
+    tune: str | None = None
+    """Which weights are tuned, one of the regressor's `rates` (the lifter: "all", "norm+bias",
+    "late", "last", "head"; HMR: "all", "layer4+head", "head"); None: the first of them."""
+    learning_rate: float | None = None
+    """Adam's rate; None: the regressor's `rates` (docs/eft.md and docs/regressors.md)."""
     threshold_px: float = 2.0
     """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
     stall_steps: int = 4
@@ -90,6 +92,8 @@ class EftConfig:
     """Weight of nose, eyes and ears; they are the least like SMPL's surface."""
     hip_weight: float = 0.4
     """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
+    ankle_weight: float = 1.0
+    """Weight of the ankles; EFT leaves them to the legs' directions."""
     robust_px: float = 8.0
     """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
     betas_weight: float = 0.001
@@ -117,7 +121,30 @@ class EftConfig:
     max_warm_gap_s: float = 0.25
     """Longer without the person: cold start."""
     max_people: int | None = 48
-    """People, of one frame or of several, fitted at once; None: all."""
+    """People, of one frame or of several, fitted at once, if memory allows; None: all."""
+
+
+PUBLISHED_EFT = EftConfig(
+    tune="all",
+    learning_rate=5e-6,
+    threshold_px=2.0,
+    stall_steps=20,
+    pull=0.0,
+    carry=0.0,
+    face_weight=1.0,
+    hip_weight=0.0,
+    ankle_weight=0.0,
+    robust_px=1e4,
+    depth_weight=0.0,
+    reproject_weight=5.0 * 13 / 98,
+    max_loss_px=1e3,
+    max_rise_px=1e3,
+    max_abs_beta=1e3,
+    max_pose_change_rad=4.0,
+)
+"""EFT as its authors ran it, for HMR: plain squares (their mean is over 98 numbers, of which 13
+joints count), every frame from the base weights, nothing rejected. Only their last step is our
+best one."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +269,8 @@ class RunConfig:
     render: RenderConfig = field(default_factory=RenderConfig)
     method: Method = "eft"
     warm_start: bool = True
+    shape: Shape = "per-track"
+    """Whether a person has one shape, found before the fit, or one of each frame's own."""
     lanes: int = 16
     """Pieces of the clip fitted side by side: a step of many rows costs little more than of one."""
     piece_frames: int = 16

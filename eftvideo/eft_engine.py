@@ -54,10 +54,10 @@ class Engine:
             cold: (R,) bool: rows that start from the base weights whatever came before.
         """
         self.regressor, self.body, self.cfg = regressor, body, cfg
-        self.weights = Weights(regressor, cfg.tune)
+        self.weights = Weights(regressor, cfg.tune, cfg.learning_rate)
         self.own, self.cold = own, cold
         with torch.no_grad():
-            self.encoded = regressor.encode(crops)
+            self.encoded = regressor.encode(crops, self.weights.which)
             _, self.own_depth = projected(body, own.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
         self.weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
@@ -128,7 +128,7 @@ class Engine:
         if bool(go_on.any()):
             (gradient,) = torch.autograd.grad(loss.sum(), leaf)
             going = active[go_on]
-            moved = slots.adam.step(slots.theta, gradient[go_on], going, cfg.learning_rate)
+            moved = slots.adam.step(slots.theta, gradient[go_on], going, self.weights.rate)
             slots.theta[going] = torch.lerp(moved, self.weights.base, cfg.pull)
             slots.num_steps[going] += 1
         return active[~go_on]

@@ -32,6 +32,8 @@ def joint_weights(score: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
     scale = score.new_ones(17)
     scale[list(COCO17_FACE)] = cfg.face_weight
     scale[list(COCO17_HIPS)] = cfg.hip_weight
+    if isinstance(cfg, EftConfig):
+        scale[[ankle for _, ankle in _LEGS]] = cfg.ankle_weight
     return torch.where(score >= cfg.min_score, score, 0.0) * scale
 
 
@@ -81,7 +83,9 @@ def eft_loss(
     target = crops.keypoints[..., :2]
     square = (pred - target).square().sum(-1)
     reproject = weighted_mean(geman_mcclure(square, cfg.robust_px / CROP_HALF_PX), weight)
-    legs = leg_direction(pred, target, weight, cfg.leg_min_px / CROP_HALF_PX)
+    score = crops.keypoints[..., 2]
+    seen = torch.where(score >= cfg.min_score, score, 0.0)
+    legs = leg_direction(pred, target, seen, cfg.leg_min_px / CROP_HALF_PX)
     sane_camera = torch.exp(-10.0 * pred_cam[:, 0]).square()
     return (
         cfg.reproject_weight * reproject

@@ -57,6 +57,7 @@ class Retargeted(nn.Module):
         assert isinstance(inner, nn.Module)
         self.inner = inner
         self.needs, self.spec, self.crop = inner.needs, inner.spec, inner.crop
+        self.rates, self.betas_of = inner.rates, inner.betas_of
         self.crop_size_px, self.context_offsets_s = inner.crop_size_px, inner.context_offsets_s
         self._bodies = (source, target)
         matrix, offset = betas_map(source, target, device)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
 
 ADAM_BETAS = (0.9, 0.999)
@@ -26,15 +27,31 @@ class PersonState:
     """() how many updates the moments have seen (Adam's bias correction)."""
 
 
+def settled(cfg: EftConfig, regressor: Regressor) -> EftConfig:
+    """The settings with what is tuned and the rate filled in, where they leave it to the regressor.
+
+    Raises:
+        ConfigError: the regressor has no such set of weights.
+    """
+    which = cfg.tune or next(iter(regressor.rates))
+    regressor.tunable(which)
+    rate = regressor.rates[which] if cfg.learning_rate is None else cfg.learning_rate
+    return replace(cfg, tune=which, learning_rate=rate)
+
+
 class Weights:
     """The tuned part of a regressor's weights, as one row of numbers per person."""
 
-    def __init__(self, regressor: Regressor, which: str) -> None:
+    def __init__(self, regressor: Regressor, which: str | None, rate: float | None = None) -> None:
+        """`which` and `rate` are those of `EftConfig`."""
+        cfg = settled(EftConfig(tune=which, learning_rate=rate), regressor)
+        assert cfg.tune is not None and cfg.learning_rate is not None
+        self.which, self.rate = cfg.tune, cfg.learning_rate
         module = regressor
         assert isinstance(module, nn.Module)
         self._module = module
         own = dict(module.named_parameters())
-        self.names = regressor.tunable(which)
+        self.names = regressor.tunable(self.which)
         self._shapes = [own[n].shape for n in self.names]
         self._sizes = [own[n].numel() for n in self.names]
         self.base = torch.cat([own[n].detach().flatten() for n in self.names])

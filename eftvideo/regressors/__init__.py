@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from torch import Tensor
@@ -30,6 +31,10 @@ class Regressor(Protocol):
     """How its crops lie round boxes, as it was trained."""
     spec: WeightSpec
     """Where its weights come from, and their licence."""
+    betas_of: Literal["neutral", "smpl"]
+    """Whose betas it speaks of: the free body's, or SMPL's."""
+    rates: Mapping[str, float]
+    """What EFT may tune and Adam's rate for it; the first is the default."""
 
     def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
         """(N, ...) input of `forward`: everything that comes before the weights of `tune`.

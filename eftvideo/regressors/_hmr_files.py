@@ -15,6 +15,7 @@ CameraConvention = Literal["spin", "eft"]
 camera of SPIN with a focal length of 5000 px; "eft": u = s X + t, the weak projection of EFT and
 FrankMocap. u is in crop coordinates. `camera.py` means the first."""
 
+CONVENTIONS: tuple[CameraConvention, ...] = ("spin", "eft")
 _ZOO = "https://dl.fbaipublicfiles.com/eft/eft_model_zoo"
 _EFT = "https://github.com/facebookresearch/eft"
 

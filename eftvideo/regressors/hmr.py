@@ -9,6 +9,7 @@ comes before is computed once per crop. BatchNorm stays as it was trained.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +21,12 @@ from eftvideo import camera
 from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
-from eftvideo.regressors._hmr_files import PUBLISHED, CameraConvention, convention_of
+from eftvideo.regressors._hmr_files import (
+    CONVENTIONS,
+    PUBLISHED,
+    CameraConvention,
+    convention_of,
+)
 from eftvideo.regressors._own_weights import Own, by_layer, linear
 from eftvideo.regressors._resnet import BLOCKS, ResNet
 from eftvideo.rotations import six_d_to_matrix
@@ -32,7 +38,6 @@ PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in 0..1."""
 ENCODE_ROWS = 16
 """Crops that go through the frozen part at once."""
-_CONVENTIONS = ("spin", "eft")
 _BODIES = ("smpl", "neutral")
 
 
@@ -52,7 +57,7 @@ class HmrConfig:
     def __post_init__(self) -> None:
         if (
             self.depth not in BLOCKS
-            or self.camera not in _CONVENTIONS
+            or self.camera not in CONVENTIONS
             or self.body not in _BODIES
             or min(self.num_iterations, self.hidden) < 1
             or self.crop_size_px < 32
@@ -72,6 +77,10 @@ class Model(ResNet):
     crop = CropConfig()
     spec = PUBLISHED["hmr-eft"]
     published = PUBLISHED
+    cameras = CONVENTIONS
+    """What `--weights-camera` may say."""
+    rates: Mapping[str, float] = {"layer4+head": 1e-5, "head": 3e-5, "all": 5e-6}  # noqa: RUF012
+    betas_of: Literal["neutral", "smpl"]
     init_pose: Tensor
     init_shape: Tensor
     init_cam: Tensor
@@ -79,7 +88,7 @@ class Model(ResNet):
     def __init__(self, cfg: HmrConfig | None = None) -> None:
         cfg = cfg or HmrConfig()
         super().__init__(cfg.depth)
-        self.cfg, self.crop_size_px = cfg, cfg.crop_size_px
+        self.cfg, self.crop_size_px, self.betas_of = cfg, cfg.crop_size_px, cfg.body
         num = NUM_POSE + NUM_BETAS + NUM_CAM
         self.fc1 = nn.Linear(self.num_features + num, cfg.hidden)
         self.drop1 = nn.Dropout()
@@ -165,6 +174,10 @@ class Model(ResNet):
         if self.cfg.camera == "eft":
             cam = torch.cat([cam[:, :1], cam[:, 1:] / cam[:, :1]], dim=1)
         return Prediction(SmplParams(view.mT @ rotations[:, 0], rotations[:, 1:], betas), cam)
+
+    def track_betas(self, mean: Tensor) -> Tensor:
+        """The shape of N people, of whom `mean` (N, 10) is the mean of the answers over a track."""
+        return mean
 
     def tunable(self, which: str) -> list[str]:
         """Parameter names: "all"; "layer4+head"; "head". BatchNorm's are in none of them."""

@@ -9,6 +9,7 @@ and after (zero where unknown), which settles most of the depth that one frame l
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -72,6 +73,8 @@ class Model(nn.Module):
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
+    betas_of: Literal["neutral", "smpl"] = "neutral"
+    rates: Mapping[str, float] = dict.fromkeys(("norm+bias", "all", "late", "last", "head"), 2e-3)
 
     def __init__(self, cfg: LifterConfig | None = None) -> None:
         super().__init__()
