@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -48,14 +49,17 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{padding:3px 10px
 text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 td:first-child,th:first-child{text-align:left}th{color:var(--soft);font-weight:500}
 .settings td{text-align:left;white-space:normal;overflow-wrap:anywhere}
-.settings td:first-child{width:45%}.changed{font-weight:700}
+.settings td:first-child{width:45%;overflow-wrap:normal}.changed{font-weight:700}
+.columns{columns:2;column-gap:24px}details{margin-top:10px}
 .shots{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:10px}
 .thumbs{display:flex;flex-wrap:wrap;gap:8px}figure{margin:0}
 .thumbs figure{width:min-content;min-width:105px}.thumbs img{max-width:none;height:180px}
 img{display:block;max-width:100%;border-radius:6px}.shots img{width:100%}
 figcaption{font-size:.8rem;color:var(--soft)}summary{cursor:pointer;font-weight:600}
 @media(max-width:520px){main{padding:8px}section{padding:12px}.words{width:8em}
-.name.wide{width:4.5em}.shots{grid-template-columns:1fr}}
+.name.wide{width:4.5em}.shots{grid-template-columns:1fr}.columns{columns:1}
+.people{font-size:.69rem}.people td,.people th{padding-right:4px}
+.people th{white-space:normal;vertical-align:bottom}}
 """
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The browser itself refuses whatever would be fetched."""
@@ -163,7 +167,7 @@ def _people(result: Result, axis: TimeAxis, step_s: float) -> str:
         '<p class="soft">Bars: where each track was seen; <span class="bad">red</span>: the fit '
         "was rejected there. Errors are medians, rms px of a 224 px crop; frames filled in between "
         "two sightings have none.</p>"
-        f"<table><tr>{head}</tr>{''.join(lines)}</table>",
+        f'<table class="people"><tr>{head}</tr>{"".join(lines)}</table>',
     )
 
 
@@ -227,20 +231,27 @@ def _settings(result: Result) -> str:
     names = {f.name for f in dataclasses.fields(RunConfig)}
     told = {k: v for k, v in result.config.items() if k in names}
     facts = {k: v for k, v in result.config.items() if k not in names}
-    lines = [_line(k, v, k in default and default[k] != v) for k, v in _flat(told)]
-    more = [_line(k, v, False) for k, v in _flat(facts | {"body_model": result.body_model})]
+    lines = [(k, v, k in default and default[k] != v) for k, v in _flat(told)]
+    changed = [line for line in lines if line[2]]
+    more = [(k, v, False) for k, v in _flat(facts | {"body_model": result.body_model})]
     return _section(
         "Settings",
-        '<p class="soft">Bold: other than the default.</p>'
-        f'<details open><summary>Options</summary><table class="settings">{"".join(lines)}</table>'
-        "</details><details><summary>Versions and files</summary>"
-        f'<table class="settings">{"".join(more)}</table></details>',
+        (_table(changed) if changed else '<p class="soft">All as they are by default.</p>')
+        + "<details><summary>All options</summary>"
+        f'<p class="soft">Bold: other than the default.</p>{_table(lines, "columns")}</details>'
+        f"<details><summary>Versions and files</summary>{_table(more)}</details>",
     )
+
+
+def _table(lines: list[tuple[str, Any, bool]], where: str = "") -> str:
+    cells = "".join(_line(*line) for line in lines)
+    return f'<div class="{where}"><table class="settings">{cells}</table></div>'
 
 
 def _line(name: str, value: Any, changed: bool) -> str:
     style = ' class="changed"' if changed else ""
-    return f"<tr{style}><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
+    words = re.sub(r"([._])", r"\1<wbr>", escape(name))
+    return f"<tr{style}><td>{words}</td><td>{escape(str(value))}</td></tr>"
 
 
 def _flat(config: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

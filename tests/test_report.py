@@ -33,7 +33,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.tags, self.words = [], [], []
-        self.feed(text)
+        self.feed(text.replace("<wbr>", ""))
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
@@ -100,6 +100,19 @@ def test_figures_are_those_of_the_result(written, some_rejected):
     assert "3 of 16 fits were rejected; the network's own answer was kept there." in words
     assert words[words.index("eft.num_steps") + 1] == "20"
     assert some_rejected.config["versions"]["torch"] in words
+
+
+def test_changed_settings_come_first(finished, tmp_path):
+    config = RunConfig().to_dict()
+    plain = replace(finished.result, config=config)
+    text = write_report(plain, finished.clip, tmp_path).read_text(encoding="utf-8")
+    assert "All as they are by default." in text and 'class="changed"' not in text
+    config["eft"]["num_steps"] = 7
+    text = write_report(plain, finished.clip, tmp_path).read_text(encoding="utf-8")
+    words = Page(text).words
+    place = words.index("Settings")
+    assert words[place + 1 : place + 4] == ["eft.num_steps", "7", "All options"]
+    assert "All as they are by default." not in text
 
 
 def test_bars_are_where_the_people_were(written, some_rejected):

@@ -186,7 +186,7 @@ def main() -> int:
             for what, right, seen in check(page, largest, args.seconds):
                 print(f"{name} {size[0]}x{size[1]}  {'ok ' if right else 'BAD'}  {what}: {seen}")
                 bad += not right
-    print("all is well" if not bad else f"{bad} things are wrong", f"; pictures: {args.out}")
+    print("all is well" if not bad else f"{bad} things are wrong", f"(pictures: {args.out})")
     return int(bad > 0)
 
 
