@@ -7,19 +7,15 @@ the vertices and drawn at twice the size. On Mesa's software rasteriser a pictur
 from __future__ import annotations
 
 import ctypes
-import os
 from dataclasses import dataclass
 from typing import Any
 
-os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # PyOpenGL reads it once, when imported
 import cv2
 import numpy as np
-from OpenGL import GL as _GL
 
 from eftvideo.renderers._gl import context
 from eftvideo.renderers._normals import VertexNormals
 
-GL: Any = _GL  # its names are made at run time; type checkers see little of them
 _OVERSAMPLE = 2
 _FLOATS = 9
 
@@ -94,9 +90,13 @@ class PicturePainter:
         self._num_indices = faces.size
         self._current = context().current()
         self._current.__enter__()
-        self._program = _link()
+        from OpenGL import GL  # not before the context has chosen a platform
+
+        gl: Any = GL
+        self._gl = gl
+        self._program = _link(gl)
         self._place = {
-            name: GL.glGetUniformLocation(self._program, name)
+            name: gl.glGetUniformLocation(self._program, name)
             for name in (
                 *("scale", "shift", "key", "fill", "key_colour", "fill_colour"),
                 *("ambient", "shine"),
@@ -121,21 +121,22 @@ class PicturePainter:
             window: centre x and y over the focal length (slopes from the optical axis), and
                 half the side over the focal length.
         """
+        gl = self._gl
         normals = self._normals(np.ascontiguousarray(vertices.T)).T
         body = np.concatenate([vertices + normals * offset_m[:, None], normals, colours], axis=1)
         body = np.ascontiguousarray(body, np.float32)
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._buffer)
-        GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, body.nbytes, body)
-        GL.glClear(GL.GL_COLOR_BUFFER_BIT | GL.GL_DEPTH_BUFFER_BIT)
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)
+        gl.glBufferSubData(gl.GL_ARRAY_BUFFER, 0, body.nbytes, body)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
         x, y, half = window
-        GL.glUniform2f(self._place["scale"], 1.0 / half, 1.0 / half)
-        GL.glUniform2f(self._place["shift"], -x / half, -y / half)
+        gl.glUniform2f(self._place["scale"], 1.0 / half, 1.0 / half)
+        gl.glUniform2f(self._place["shift"], -x / half, -y / half)
         for name in ("key", "fill", "key_colour", "fill_colour", "ambient"):
-            GL.glUniform3f(self._place[name], *getattr(light, name))
-        GL.glUniform1f(self._place["shine"], light.shine)
-        GL.glDrawElements(GL.GL_TRIANGLES, self._num_indices, GL.GL_UNSIGNED_INT, None)
+            gl.glUniform3f(self._place[name], *getattr(light, name))
+        gl.glUniform1f(self._place["shine"], light.shine)
+        gl.glDrawElements(gl.GL_TRIANGLES, self._num_indices, gl.GL_UNSIGNED_INT, None)
         pixels = np.empty((self._side, self._side, 4), np.uint8)
-        GL.glReadPixels(0, 0, self._side, self._side, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, pixels)
+        gl.glReadPixels(0, 0, self._side, self._side, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, pixels)
         return cv2.resize(pixels, (self._out, self._out), interpolation=cv2.INTER_AREA)
 
     def close(self) -> None:
@@ -143,51 +144,52 @@ class PicturePainter:
         self._current.__exit__(None, None, None)
 
     def _make_buffers(self, faces: np.ndarray, num_vertices: int) -> None:
-        GL.glBindVertexArray(GL.glGenVertexArrays(1))
-        self._buffer, indices = GL.glGenBuffers(2)
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._buffer)
-        GL.glBufferData(GL.GL_ARRAY_BUFFER, num_vertices * _FLOATS * 4, None, GL.GL_STREAM_DRAW)
-        GL.glBindBuffer(GL.GL_ELEMENT_ARRAY_BUFFER, indices)
+        gl = self._gl
+        gl.glBindVertexArray(gl.glGenVertexArrays(1))
+        self._buffer, indices = gl.glGenBuffers(2)
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffer)
+        gl.glBufferData(gl.GL_ARRAY_BUFFER, num_vertices * _FLOATS * 4, None, gl.GL_STREAM_DRAW)
+        gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, indices)
         data = np.ascontiguousarray(faces, np.uint32)
-        GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, data.nbytes, data, GL.GL_STATIC_DRAW)
+        gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, data.nbytes, data, gl.GL_STATIC_DRAW)
         for slot in range(3):
-            GL.glEnableVertexAttribArray(slot)
-            GL.glVertexAttribPointer(
-                *(slot, 3, GL.GL_FLOAT, GL.GL_FALSE, _FLOATS * 4, ctypes.c_void_p(slot * 12))
+            gl.glEnableVertexAttribArray(slot)
+            gl.glVertexAttribPointer(
+                *(slot, 3, gl.GL_FLOAT, gl.GL_FALSE, _FLOATS * 4, ctypes.c_void_p(slot * 12))
             )
 
     def _make_target(self) -> None:
-        side = self._side
-        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, GL.glGenFramebuffers(1))
+        gl, side = self._gl, self._side
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, gl.glGenFramebuffers(1))
         for slot, layout in (
-            (GL.GL_COLOR_ATTACHMENT0, GL.GL_RGBA8),
-            (GL.GL_DEPTH_ATTACHMENT, GL.GL_DEPTH_COMPONENT24),
+            (gl.GL_COLOR_ATTACHMENT0, gl.GL_RGBA8),
+            (gl.GL_DEPTH_ATTACHMENT, gl.GL_DEPTH_COMPONENT24),
         ):
-            buffer = GL.glGenRenderbuffers(1)
-            GL.glBindRenderbuffer(GL.GL_RENDERBUFFER, buffer)
-            GL.glRenderbufferStorage(GL.GL_RENDERBUFFER, layout, side, side)
-            GL.glFramebufferRenderbuffer(GL.GL_FRAMEBUFFER, slot, GL.GL_RENDERBUFFER, buffer)
-        GL.glViewport(0, 0, side, side)
-        GL.glEnable(GL.GL_DEPTH_TEST)
-        GL.glEnable(GL.GL_CULL_FACE)
-        GL.glFrontFace(GL.GL_CW)  # rows run downwards, which mirrors the winding
-        GL.glClearColor(0.0, 0.0, 0.0, 0.0)
-        GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
-        GL.glUseProgram(self._program)
+            buffer = gl.glGenRenderbuffers(1)
+            gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
+            gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, layout, side, side)
+            gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, slot, gl.GL_RENDERBUFFER, buffer)
+        gl.glViewport(0, 0, side, side)
+        gl.glEnable(gl.GL_DEPTH_TEST)
+        gl.glEnable(gl.GL_CULL_FACE)
+        gl.glFrontFace(gl.GL_CW)  # rows run downwards, which mirrors the winding
+        gl.glClearColor(0.0, 0.0, 0.0, 0.0)
+        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+        gl.glUseProgram(self._program)
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
     return v / max(float(np.linalg.norm(v)), 1e-6)
 
 
-def _link() -> int:
-    program = GL.glCreateProgram()
-    for kind, source in ((GL.GL_VERTEX_SHADER, _VERTEX), (GL.GL_FRAGMENT_SHADER, _FRAGMENT)):
-        shader = GL.glCreateShader(kind)
-        GL.glShaderSource(shader, source.strip())
-        GL.glCompileShader(shader)
-        if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
-            raise RuntimeError(f"shader: {GL.glGetShaderInfoLog(shader)!r}")
-        GL.glAttachShader(program, shader)
-    GL.glLinkProgram(program)
+def _link(gl: Any) -> int:
+    program = gl.glCreateProgram()
+    for kind, source in ((gl.GL_VERTEX_SHADER, _VERTEX), (gl.GL_FRAGMENT_SHADER, _FRAGMENT)):
+        shader = gl.glCreateShader(kind)
+        gl.glShaderSource(shader, source.strip())
+        gl.glCompileShader(shader)
+        if not gl.glGetShaderiv(shader, gl.GL_COMPILE_STATUS):
+            raise RuntimeError(f"shader: {gl.glGetShaderInfoLog(shader)!r}")
+        gl.glAttachShader(program, shader)
+    gl.glLinkProgram(program)
     return int(program)
