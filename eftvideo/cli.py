@@ -105,6 +105,9 @@ def run(
     fill_gaps: options.FillGaps = _D.smooth.fill_gaps,
     regressor: options.Regressor = _D.regressor,
     weights: options.Weights = _D.regressor_weights,
+    weights_camera: options.WeightsCamera = _D.weights_camera,
+    tune: options.Tune = None,
+    recipe: options.Recipe = "ours",
     body: options.Body = _D.body,
     focal_px: options.FocalPx = _D.focal_length_px,
     fov_deg: options.FovDeg = _D.fov_deg,
@@ -115,6 +118,9 @@ def run(
     """Runs clips one after the other."""
     d = dataclasses.replace
     with _one_line_errors():
+        eft = d(options.RECIPES[recipe], num_steps=steps)
+        if tune is not None:
+            eft = d(eft, tune=tune, learning_rate=None)
         cfg = RunConfig(
             clip=d(_D.clip, start_s=start, end_s=end, stride=stride),
             detect=d(
@@ -124,14 +130,15 @@ def run(
                 max_people=max_people,
                 track_ids=tuple(track_id or ()),
             ),
-            eft=d(_D.eft, num_steps=steps),
+            eft=eft,
             smplify=d(_D.smplify, prior=smplify_prior, init=smplify_init),
             smooth=d(_D.smooth, strength=0.0 if no_smooth else smooth, fill_gaps=fill_gaps),
             render=d(_D.render, enabled=not no_overlay, draw=draw, report=report),
             method=method,
-            warm_start=not no_warm_start,
+            warm_start=not no_warm_start and recipe == "ours",
             regressor=regressor,
             regressor_weights=weights,
+            weights_camera=weights_camera,
             body=body,
             focal_length_px=focal_px,
             fov_deg=fov_deg,

@@ -279,6 +279,9 @@ class RunConfig:
     """Frames before a piece that are fitted too, and thrown away, so that it begins warm."""
     regressor: str = "lifter"
     regressor_weights: str | None = None
+    """Path of other weights, or the name of published ones; None: the regressor's own."""
+    weights_camera: str | None = None
+    """What the camera of published weights means, "spin" or "eft"; None: by the file's name."""
     body: str | None = None
     """Path of a body model file; None: the free body that is shipped."""
     focal_length_px: float | None = None

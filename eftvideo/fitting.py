@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -14,12 +14,13 @@ from eftvideo import eft, smplify
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
 from eftvideo.pieces import Piece, cut_pieces
+from eftvideo.pixels import PixelSource
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
 from eftvideo.sightings import Camera, TrackMemory, crops_of
 from eftvideo.streams import fit_streams
-from eftvideo.types import Crops, FitResult, FrameDetections
+from eftvideo.types import Crops, FitResult, FrameDetections, VideoFrame
 from eftvideo.warm_start import WarmStart
 
 
@@ -31,24 +32,44 @@ def fit_people(
     cfg: RunConfig,
     device: str,
     progress: Progress,
+    clip: Iterable[VideoFrame] | None = None,
 ) -> Rows:
     """Fit everybody in every frame.
 
     The clip is cut into pieces that are fitted side by side, each in order of time with a warm
     start of its own: a step costs hardly more for twenty people than for two.
 
+    Args:
+        clip: the frames themselves, read again if the regressor needs pixels.
+
     Returns:
         The per-row arrays of a `Result`.
     """
+    memory = TrackMemory(frames, _pixels(clip, frames, regressor, cfg))
     threads = torch.get_num_threads()
-    # The arrays are small: waiting for a second core costs more than it gives.
-    torch.set_num_threads(1)
+    if regressor.needs == "keypoints":
+        # The arrays are small: waiting for a second core costs more than it gives.
+        torch.set_num_threads(1)
     try:
         if cfg.method == "eft":
-            return fit_streams(frames, regressor, body, view, cfg, device, progress)
-        return _Fitting(frames, regressor, body, view, cfg, device, progress).run()
+            return fit_streams(frames, regressor, body, view, cfg, device, progress, memory)
+        return _Fitting(frames, regressor, body, view, cfg, device, progress, memory).run()
     finally:
         torch.set_num_threads(threads)
+
+
+def _pixels(
+    clip: Iterable[VideoFrame] | None,
+    frames: Sequence[FrameDetections],
+    regressor: Regressor,
+    cfg: RunConfig,
+) -> PixelSource | None:
+    """The crops' pixels: of the frames that are looked at side by side, or run in to."""
+    if clip is None or regressor.needs != "image":
+        return None
+    one_by_one = cfg.method == "eft" or not cfg.warm_start
+    keep = cfg.lanes * (1 if one_by_one else cfg.piece_frames) + cfg.run_in_frames
+    return PixelSource(clip, frames, cfg.crop, regressor.crop_size_px, keep)
 
 
 @dataclass
@@ -71,10 +92,11 @@ class _Fitting:
     cfg: RunConfig
     device: str
     progress: Progress
+    memory: TrackMemory
 
     def run(self) -> Rows:
         """Each tick takes the next frame of every lane; a lane that ends takes the next piece."""
-        memory = TrackMemory(self.frames)
+        memory = self.memory
         waiting, lanes = deque(self._pieces()), list[_Lane]()
         done: dict[int, Rows] = {}
         while waiting or lanes:

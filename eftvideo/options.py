@@ -6,13 +6,23 @@ The defaults are those of `config.py`; `DEFAULT` holds them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from eftvideo.config import DrawMode, Method, RunConfig, SmplifyInit, Tracker
+from eftvideo.config import (
+    PUBLISHED_EFT,
+    DrawMode,
+    EftConfig,
+    Method,
+    RunConfig,
+    SmplifyInit,
+    Tracker,
+)
 
 DEFAULT = RunConfig()
+RecipeName = Literal["ours", "published"]
+RECIPES: dict[str, EftConfig] = {"ours": DEFAULT.eft, "published": PUBLISHED_EFT}
 
 RUN_HELP = """
 Fit SMPL to every person in every frame; write CLIP.npz and CLIP_overlay.mp4.
@@ -145,10 +155,55 @@ FillGaps = Annotated[
     ),
 ]
 Regressor = Annotated[
-    str, _option(_FITTING, "Network to tune", DEFAULT.regressor, "NAME", "--regressor")
+    str,
+    _option(
+        _FITTING,
+        "Network to tune: lifter, hmr or hmr2; the others see pixels",
+        DEFAULT.regressor,
+        "NAME",
+        "--regressor",
+    ),
 ]
 Weights = Annotated[
-    str | None, _option(_FITTING, "Its weights", "those that are shipped", "FILE", "--weights")
+    str | None,
+    _option(
+        _FITTING,
+        "Its weights: a file, or a name of `eftvideo weights fetch`",
+        "its own",
+        "FILE",
+        "--weights",
+    ),
+]
+WeightsCamera = Annotated[
+    str | None,
+    _option(
+        _FITTING,
+        "hmr: what the camera of published weights means, spin or eft",
+        "by the file's name",
+        "NAME",
+        "--weights-camera",
+    ),
+]
+Tune = Annotated[
+    str | None,
+    _option(
+        _FITTING,
+        "EFT: weights to tune; lifter: norm+bias, late, last, head, all; hmr: layer4+head, head, "
+        "all",
+        "the regressor's choice",
+        "WHICH",
+        "--tune",
+    ),
+]
+Recipe = Annotated[
+    RecipeName,
+    _option(
+        _FITTING,
+        "EFT: ours, or as published: all weights, cold, 20 steps, nothing rejected",
+        "ours",
+        "NAME",
+        "--recipe",
+    ),
 ]
 
 Body = Annotated[

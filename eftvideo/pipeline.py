@@ -17,17 +17,17 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import CropConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
+from eftvideo.networks import load_regressor, regressor_file
 from eftvideo.outliers import soften_outliers
 from eftvideo.polish import polish_rows
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
-from eftvideo.regressors import Regressor
 from eftvideo.report import write_report
 from eftvideo.results import Result, save_result
-from eftvideo.retarget import Retargeted
 from eftvideo.shots import CutDetector
 from eftvideo.swaps import mend_swaps
 from eftvideo.tracks import clean_tracks, track_table
+from eftvideo.tuning import settled
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
 from eftvideo.video import VideoReader, open_video
 
@@ -66,13 +66,14 @@ def run_video(
         regressor = load_regressor(cfg, device, body)
         if cfg.crop == CropConfig():
             cfg = replace(cfg, crop=regressor.crop)
+        cfg = replace(cfg, eft=settled(cfg.eft, regressor))
         view = full_frame_camera(clip.info, cfg)
         frames = detect_people(clip, cfg, device, progress)
         with progress.stage("fit", len(frames)):
-            rows = fit_people(frames, regressor, body, view, cfg, device, progress)
+            rows = fit_people(frames, regressor, body, view, cfg, device, progress, clip)
         size = (view.width_px, view.height_px)
         rows = polish_rows(rows, frames, body, size, cfg.smooth, cfg.eft, device)
-        result = Result(**rows, **_header(clip, body, cfg, regressor), timings_s=progress.seconds)
+        result = Result(**rows, **_header(clip, body, cfg), timings_s=progress.seconds)
         if npz is not None:
             save_result(npz, result)
         if video is not None and cfg.render.enabled:
@@ -142,22 +143,6 @@ def choose_device(name: str) -> str:
     return name
 
 
-def load_regressor(cfg: RunConfig, device: str, body: BodyModel) -> Regressor:
-    """The regressor that the configuration names, with its weights, ready on the device.
-
-    Where the body is not the free one, on which regressors are trained, its betas are translated.
-
-    Raises:
-        ConfigError: unknown name. WeightsNotFoundError, CheckpointMismatchError: its weights.
-    """
-    model = plugins.load("regressors", cfg.regressor)
-    path = weights.resolve(model.spec, cfg.regressor_weights)
-    regressor = model.from_weights(path).to(device)
-    if cfg.body is None:
-        return regressor
-    return Retargeted(regressor, load_body(None, device), body, device).to(device)
-
-
 def full_frame_camera(info: VideoInfo, cfg: RunConfig) -> Camera:
     """The camera from the options, or the usual guess.
 
@@ -194,12 +179,9 @@ def _targets(path: Path, out_dir: str | Path | None) -> tuple[Path | None, Path 
     return out / f"{path.stem}.npz", out / f"{path.stem}_overlay.mp4"
 
 
-def _header(
-    clip: VideoReader, body: BodyModel, cfg: RunConfig, regressor: Regressor
-) -> dict[str, Any]:
+def _header(clip: VideoReader, body: BodyModel, cfg: RunConfig) -> dict[str, Any]:
     info = clip.info
-    weight_file = weights.resolve(regressor.spec, cfg.regressor_weights)
-    digests = {cfg.regressor: weights.sha256_of(weight_file), "body": body.sha256}
+    digests = {cfg.regressor: weights.sha256_of(regressor_file(cfg)), "body": body.sha256}
     if cfg.method == "smplify":
         digests["pose_prior"] = weights.sha256_of(weights.resolve(POSE_PRIOR))
     config = cfg.to_dict() | {

@@ -49,6 +49,7 @@ class Retargeted(nn.Module):
     """`inner` with its betas, and the place of the pelvis, carried over to another body."""
 
     needs: Literal["keypoints", "image"]
+    betas_of: Literal["neutral", "smpl"]
     matrix: Tensor
     offset: Tensor
 
@@ -57,7 +58,8 @@ class Retargeted(nn.Module):
         assert isinstance(inner, nn.Module)
         self.inner = inner
         self.needs, self.spec, self.crop = inner.needs, inner.spec, inner.crop
-        self.rates, self.betas_of = inner.rates, inner.betas_of
+        self.rates = inner.rates
+        self.betas_of = "neutral" if inner.betas_of == "smpl" else "smpl"
         self.crop_size_px, self.context_offsets_s = inner.crop_size_px, inner.context_offsets_s
         self._bodies = (source, target)
         matrix, offset = betas_map(source, target, device)

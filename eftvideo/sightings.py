@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from eftvideo.config import RunConfig
 from eftvideo.crops import crop_people
+from eftvideo.pixels import PixelSource
 from eftvideo.regressors import Regressor
 from eftvideo.types import Crops, FrameDetections
 
@@ -29,7 +30,11 @@ class Camera:
 class TrackMemory:
     """All sightings of each person, to look up where somebody was at another time."""
 
-    def __init__(self, frames: Sequence[FrameDetections]) -> None:
+    def __init__(
+        self, frames: Sequence[FrameDetections], pixels: PixelSource | None = None
+    ) -> None:
+        """`pixels` are those of the same frames, for regressors that need them."""
+        self.pixels = pixels
         seen: dict[int, list[tuple[float, np.ndarray]]] = {}
         for frame in frames:
             for track_id, keypoints in zip(
@@ -61,7 +66,7 @@ def crops_of(
     cfg: RunConfig,
     device: str,
 ) -> Crops:
-    """The crops of one frame's people, with their context if the regressor looks at any."""
+    """The crops of one frame's people, with context and pixels if the regressor looks at any."""
     people = frame.people
     num = len(people)
     context = None
@@ -72,7 +77,7 @@ def crops_of(
         ]
         shape = (num, len(regressor.context_offsets_s), 17, 3)
         context = torch.from_numpy(np.array(around, np.float32).reshape(shape)).to(device)
-    return crop_people(
+    crops = crop_people(
         torch.from_numpy(people.xyxy).to(device),
         torch.from_numpy(people.keypoints).to(device),
         torch.full((num,), view.focal_length_px, device=device),
@@ -80,3 +85,7 @@ def crops_of(
         cfg.crop,
         context,
     )
+    if regressor.needs == "image":
+        assert memory.pixels is not None, "this regressor needs the clip"
+        crops = replace(crops, image=memory.pixels.of(frame).to(device))
+    return crops

@@ -64,13 +64,13 @@ def fit_streams(
     cfg: RunConfig,
     device: str,
     progress: Progress,
+    memory: TrackMemory,
 ) -> Rows:
     """Fit everybody in every frame.
 
     Returns:
         The per-row arrays of a `Result`.
     """
-    memory = TrackMemory(frames)
     size, run_in = (cfg.piece_frames, cfg.run_in_frames) if cfg.warm_start else (1, 0)
     pieces = cut_pieces([f.is_cut for f in frames], size, run_in)
     parts: list[Rows] = []

@@ -28,10 +28,10 @@ LAYERS = (
     "detectors regressors renderers",
     "motion exporters "
     "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows polish "
-    "eft_rules eft_engine sightings",
-    "streams fitting overlay export rerender rerender_views rerender_panels rerender_files "
-    "report report_charts report_page report_pictures viewer viewer_data viewer_places "
-    "viewer_scene viewer_style "
+    "pose_only eft_rules eft_engine sightings",
+    "networks streams fitting overlay export rerender rerender_views rerender_panels "
+    "rerender_files report report_charts report_page report_pictures viewer viewer_data "
+    "viewer_places viewer_scene viewer_style "
     "evaluate doctor train_losses train pipeline",
     "options cli_export console cli cli_eval cli_render cli_report cli_view cli_weights "
     "__main__ __init__",
