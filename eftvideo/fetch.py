@@ -16,6 +16,7 @@ from pathlib import Path
 
 from eftvideo import weights
 from eftvideo.errors import ConfigError, WeightsCorruptError, WeightsNotFoundError
+from eftvideo.unpack import take_member
 from eftvideo.weights import WeightSpec
 
 CHUNK_BYTES = 1 << 18
@@ -58,6 +59,8 @@ def fetch(spec: WeightSpec, folder: Path | None = None, told: Listener | None = 
             return _fetched(target, was_there=True)
         part = target.with_name(f"{target.name}.part")
         _download(spec.download, part, told or (lambda done, total: None))
+        if spec.member is not None:
+            part = _unpacked(part, spec.member)
         found = weights.sha256_of(part)
         if spec.sha256 not in (None, found):
             part.unlink()
@@ -74,6 +77,19 @@ def fetch(spec: WeightSpec, folder: Path | None = None, told: Listener | None = 
         ) from e
     weights.check_sha256(target, spec)
     return _fetched(target, was_there=False)
+
+
+def _unpacked(archive: Path, member: str) -> Path:
+    whole = archive.with_name(f"{archive.name}.member")
+    try:
+        take_member(archive, member, whole)
+    except WeightsCorruptError:
+        archive.unlink()
+        _tag_of(archive).unlink(missing_ok=True)
+        raise
+    archive.unlink()
+    _tag_of(archive).unlink(missing_ok=True)
+    return whole
 
 
 def _fetched(path: Path, was_there: bool) -> Fetched:

@@ -40,6 +40,8 @@ class WeightSpec:
     """Page where a user gets the file; None for files that are shipped."""
     download: str | None = None
     """Address of the file itself, for `eftvideo weights fetch`; None: fetched by hand."""
+    member: str | None = None
+    """If an archive is at that address: pattern of the file's name in it."""
 
     @property
     def name(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import io
+import tarfile
 import threading
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -128,6 +130,27 @@ def test_a_server_without_it(server, spec, tmp_path, status):
 def test_no_server(spec, tmp_path):
     with pytest.raises(WeightsNotFoundError, match="the same command goes on"):
         fetch(replace(spec, download="http://127.0.0.1:9/net.pt"), tmp_path)
+
+
+def test_one_file_of_an_archive(server, spec, tmp_path):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in (("data/config.yaml", b"x"), ("logs/epoch=35.pt", CONTENT)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    server.content, spec = packed.getvalue(), replace(spec, member="*.pt")
+    done = fetch(spec, tmp_path)
+    assert done.path.read_bytes() == CONTENT
+    assert done.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.pt", "net.pt.sha256"]
+    assert fetch(spec, tmp_path).was_there
+
+
+def test_another_thing_than_an_archive_leaves_nothing(spec, tmp_path):
+    with pytest.raises(WeightsCorruptError, match="not a whole tar archive"):
+        fetch(replace(spec, member="*.pt"), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_changed_since_its_first_use(spec, tmp_path, monkeypatch):

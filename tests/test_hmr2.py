@@ -19,9 +19,10 @@ from eftvideo.cutouts import cut_out
 from eftvideo.errors import CheckpointMismatchError, ConfigError, UnsafeFileError
 from eftvideo.regressors._hmr2_head import HeadConfig, SmplHead, six_d_rows_to_matrix
 from eftvideo.regressors._vit import Vit
-from eftvideo.regressors.hmr2 import TUNE, Model
+from eftvideo.regressors.hmr2 import Model
 from eftvideo.types import Crops
 
+TUNE = tuple(Model.rates)
 SIDE = SMALL.backbone.height_px
 
 
@@ -324,9 +325,10 @@ def test_unknown_tune_names_the_choices(model):
 @pytest.mark.parametrize(("tune", "rate"), [("norm+bias", 5e-3), ("head", 2e-3), ("all", 2e-3)])
 def test_eft_lowers_the_error_and_a_batch_is_one_by_one(model, body, tune, rate):
     crops = some_crops(2)
-    own = eft.regress(model, body, crops)
-    # What the network says of other crops is what these people look like here.
-    wanted = eft.regress(model, body, some_crops(2, seed=5)).prediction
+    # These people stand otherwise than the network says, by some degrees in every joint.
+    raw = model(model.encode(crops))
+    noise = 0.15 * torch.randn(raw.shape, generator=torch.Generator().manual_seed(2))
+    wanted = model.decode(raw + noise, crops)
     _, target = body.joints_and_keypoints(wanted.params)
     transl = camera.pred_cam_to_transl(wanted.pred_cam, *crops.view)
     px = camera.project(target + transl[:, None], crops.focal_length_px, crops.image_size_px)
@@ -338,7 +340,7 @@ def test_eft_lowers_the_error_and_a_batch_is_one_by_one(model, body, tune, rate)
         max_pose_change_rad=3.2, max_abs_beta=50.0, depth_weight=0.0,
     )  # fmt: skip
     both, _ = eft.fit(model, body, crops, [0, 1], 0.0, cfg=cfg)
-    assert (both.loss_px < 0.6 * own.loss_px).all(), (own.loss_px, both.loss_px)
+    assert (own.loss_px > 8.0).all() and (both.loss_px < 0.4 * own.loss_px).all()
     for i in range(2):
         part = crops.select(torch.tensor([i]))
         alone, _ = eft.fit(model, body, part, [0], 0.0, cfg=cfg)

@@ -12,7 +12,7 @@ from eftvideo.errors import ConfigError, MissingDependencyError
 
 
 def test_available():
-    assert plugins.available("regressors") == ["lifter"]
+    assert plugins.available("regressors") == ["hmr", "hmr2", "lifter"]
     assert plugins.available("bodies") == ["smpl"]
     assert "yolo_pose" in plugins.available("detectors")
     assert {"pyrender_mesh", "skeleton"} <= set(plugins.available("renderers"))
@@ -26,11 +26,11 @@ def test_every_part_loads(kind):
         assert isinstance(plugins.load(kind, name), type)
 
 
-@pytest.mark.parametrize("name", ["hmr", "", "_private", "../cli", "lifter.Model"])
+@pytest.mark.parametrize("name", ["spin", "", "_private", "../cli", "lifter.Model"])
 def test_unknown_part(name):
     with pytest.raises(ConfigError) as error:
         plugins.load("regressors", name)
-    assert repr(name) in str(error.value) and "choose one of lifter" in str(error.value)
+    assert repr(name) in str(error.value) and "choose one of hmr, hmr2, lifter" in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ no dropout, so nothing has to be switched off.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -41,7 +42,26 @@ ENCODE_ROWS = 16
 """Crops that go through the frozen part at once."""
 TUNED_BLOCKS = 2
 """Blocks at the end of the transformer that `tune="blocks+head"` means."""
-TUNE = ("norm+bias", "readout", "head", "blocks+head", "all")
+_PAGE = "https://people.eecs.berkeley.edu/~jathushan/projects/4dhumans"
+
+
+def _published(name: str, archive: str) -> WeightSpec:
+    return WeightSpec(
+        file=f"{name}.ckpt",
+        sha256=None,
+        licence="MIT (4D-Humans); SMPL, which it was trained with, has a licence of its own",
+        origin="HMR 2.0 of 4D-Humans (Goel et al. 2023)",
+        url="https://github.com/shubham-goel/4D-Humans",
+        download=f"{_PAGE}/{archive}.tar.gz",
+        member="*.ckpt",
+    )
+
+
+PUBLISHED: dict[str, WeightSpec] = {
+    "hmr2": _published("hmr2", "hmr2_data"),
+    "hmr2a": _published("hmr2a", "hmr2a_model"),
+}
+"""By the name that `eftvideo weights fetch` and `--weights` take."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +82,16 @@ class Model(nn.Module):
     needs: Literal["keypoints", "image"] = "image"
     context_offsets_s: tuple[float, ...] = ()
     crop = CropConfig(box_scale=1.0, width_factor=4 / 3)
-    spec = WeightSpec(
-        file="epoch=35-step=1000000.ckpt",
-        sha256=None,
-        licence="MIT (4D-Humans); SMPL, which it was trained with, has a licence of its own",
-        origin="4D-Humans, HMR 2.0b (Goel et al. 2023)",
-        url="https://people.eecs.berkeley.edu/~jathushan/projects/4dhumans/hmr2_data.tar.gz",
-    )
+    spec = PUBLISHED["hmr2"]
+    published = PUBLISHED
+    betas_of: Literal["neutral", "smpl"] = "smpl"
+    rates: Mapping[str, float] = {
+        "norm+bias": 1e-3,
+        "readout": 3e-4,
+        "head": 5e-6,
+        "blocks+head": 5e-6,
+        "all": 1e-6,
+    }
 
     def __init__(self, cfg: Hmr2Config | None = None) -> None:
         super().__init__()
@@ -87,7 +110,8 @@ class Model(nn.Module):
         Raises:
             ConfigError: unknown `tune`.
         """
-        _check(tune)
+        if tune is not None:
+            self._check(tune)
         assert crops.image is not None, "this regressor needs pixels"
         if tune == "all":
             return crops.image
@@ -143,10 +167,14 @@ class Model(nn.Module):
         )
         return Prediction(SmplParams(view.mT @ rotations[:, 0], rotations[:, 1:], betas), cam)
 
+    def track_betas(self, mean: Tensor) -> Tensor:
+        """The shape of N people, of whom `mean` (N, 10) is the mean of the answers over a track."""
+        return mean
+
     def tunable(self, which: str) -> list[str]:
         """Parameter names: "all"; "blocks+head" (the last blocks of the transformer too); "head";
         "norm+bias" (LayerNorms and biases of the head); "readout" (the head's last layers)."""
-        _check(which)
+        self._check(which)
         names = [n for n, _ in self.named_parameters()]
         head = [n for n in names if n.startswith("smpl_head.")]
         if which == "norm+bias":
@@ -157,6 +185,10 @@ class Model(nn.Module):
         late = ("backbone.last_norm.", *(f"backbone.blocks.{i}." for i in end))
         blocks = [n for n in names if n.startswith(late)] if which == "blocks+head" else []
         return names if which == "all" else blocks + head
+
+    def _check(self, tune: str) -> None:
+        if tune not in self.rates:
+            raise ConfigError(f"tune must be one of {', '.join(self.rates)}, but got {tune!r}")
 
     @classmethod
     def from_weights(cls, path: Path, cfg: Hmr2Config | None = None) -> Model:
@@ -179,8 +211,3 @@ class Model(nn.Module):
             model = cls(cfg)
         load_exactly(model, own, path, "HMR 2.0")
         return model.eval().requires_grad_(False)
-
-
-def _check(tune: str | None) -> None:
-    if tune is not None and tune not in TUNE:
-        raise ConfigError(f"tune must be one of {', '.join(TUNE)}, but got {tune!r}")
