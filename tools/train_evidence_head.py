@@ -28,6 +28,7 @@ from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
 
 BATCH = 512
+EVAL_EVERY = 5
 log = logging.getLogger("train_evidence_head")
 
 
@@ -59,7 +60,7 @@ def train(args: argparse.Namespace) -> None:
     head = EvidenceHead(lifter, 0 if args.control else data.features.shape[2])
     if not args.control:
         head.set_scale(data.features)
-    optimizer = torch.optim.AdamW(head.parameters(), args.rate, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(head.parameters(), args.rate, weight_decay=0.05, fused=True)
     start = _resume(args.out, head, optimizer)
     log.info("%d pictures, %d held out; epoch %d", len(data), len(held_out), start)
     began, steps = time.perf_counter(), len(data) // BATCH
@@ -75,6 +76,8 @@ def train(args: argparse.Namespace) -> None:
         torch.save({"head": head.state_dict(), "optimizer": optimizer.state_dict(),
                     "epoch": epoch + 1, "num_features": head.num_features}, part)  # fmt: skip
         part.replace(args.out / "checkpoint.pt")
+        if (epoch + 1) % EVAL_EVERY and epoch + 1 < args.epochs:
+            continue
         figures = []
         for context in (True, False):
             raw, crops = answers(lifter, head, held_out, context)
