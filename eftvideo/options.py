@@ -189,7 +189,7 @@ Tune = Annotated[
     _option(
         _FITTING,
         "EFT: weights to tune; lifter: norm+bias, late, last, head, all; hmr: layer4+head, head, "
-        "all",
+        "all; hmr2: norm+bias, readout, head, blocks+head, all",
         "the regressor's choice",
         "WHICH",
         "--tune",

@@ -10,9 +10,11 @@ from hmr2_files import PUBLISHED, SMALL, key_shapes, random_tensors, write_check
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models.vision_transformer import EncoderBlock
+from typer.testing import CliRunner
 
 from eftvideo import camera, eft
 from eftvideo.bodies import load_body
+from eftvideo.cli import app
 from eftvideo.config import EftConfig
 from eftvideo.crops import crop_people
 from eftvideo.cutouts import cut_out
@@ -20,6 +22,7 @@ from eftvideo.errors import CheckpointMismatchError, ConfigError, UnsafeFileErro
 from eftvideo.regressors._hmr2_head import HeadConfig, SmplHead, six_d_rows_to_matrix
 from eftvideo.regressors._vit import Vit
 from eftvideo.regressors.hmr2 import Model
+from eftvideo.results import load_result
 from eftvideo.types import Crops
 
 TUNE = tuple(Model.rates)
@@ -314,6 +317,26 @@ def test_each_row_has_its_own_weights(model, tune):
                 assert mine is not None and plain is not None
                 assert torch.allclose(mine[i], plain, atol=2e-3), n
     assert (each[0] - model(encoded)[0]).abs().max() > 1e-3
+
+
+def test_command_line(tiny_clip, tmp_path, monkeypatch):
+    """From pixels of a clip to a result, with a small network in the place of the published one."""
+    monkeypatch.setattr("eftvideo.regressors.hmr2.Hmr2Config", lambda: SMALL)
+    path = write_checkpoint(tmp_path / "small.ckpt", random_tensors(), monkeypatch)
+    words = ["run", str(tiny_clip), "-o", str(tmp_path), "--no-overlay", "-q", "--end", "0.1"]
+    words += ["--regressor", "hmr2", "--weights", str(path), "--steps", "2"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
+    assert len(result.frame) >= 4 and np.isfinite(result.transl).all()
+    # The network's crops: the box, widened for its upright part.
+    assert result.config["crop"]["width_factor"] == pytest.approx(4 / 3)
+    damaged = tmp_path / "damaged.ckpt"
+    damaged.write_bytes(path.read_bytes()[:-2000])
+    words[words.index(str(path))] = str(damaged)
+    failed = CliRunner().invoke(app, words)
+    assert failed.exit_code == 2 and "damaged.ckpt" in failed.output
+    assert failed.output.count("\n") == 1
 
 
 def test_unknown_tune_names_the_choices(model):

@@ -50,7 +50,7 @@ def _published(name: str, archive: str) -> WeightSpec:
         file=f"{name}.ckpt",
         sha256=None,
         licence="MIT (4D-Humans); SMPL, which it was trained with, has a licence of its own",
-        origin="HMR 2.0 of 4D-Humans (Goel et al. 2023)",
+        origin=f"HMR 2.0{name[4:] or 'b'} of 4D-Humans (Goel et al. 2023)",
         url="https://github.com/shubham-goel/4D-Humans",
         download=f"{_PAGE}/{archive}.tar.gz",
         member="*.ckpt",
