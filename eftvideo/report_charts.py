@@ -43,7 +43,7 @@ class TimeAxis:
         span = self.end_s - self.start_s
         step = next(s for s in _STEPS_S if span / s <= 6)
         first = np.ceil(self.start_s / step - 1e-9) * step
-        marks = np.arange(first, self.start_s + 0.95 * span, step)  # words need room behind
+        marks = np.arange(first, self.start_s + 0.88 * span, step)  # words need room behind
         spans = [
             f'<span style="left:{float(self.x(t)) / WIDTH:.2%}">{t:g} s</span>'
             for t in marks.round(3) + 0.0  # no -0
