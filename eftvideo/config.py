@@ -102,7 +102,7 @@ class EftConfig:
     """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
     leg_min_px: float = 5.0
     """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    depth_weight: float = 4.0
+    depth_weight: float = 8.0
     """Keeps each keypoint's depth, relative to the pelvis, near the regressor's own (m^2)."""
     camera_weight: float = 1.0
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""

@@ -18,6 +18,7 @@ from eftvideo.config import EftConfig
 from eftvideo.eft_engine import Engine, Listener, PersonFrames
 from eftvideo.eft_rules import error_px
 from eftvideo.regressors import Regressor
+from eftvideo.shapes import hold_shape
 from eftvideo.tuning import PersonState
 from eftvideo.types import FITTED, Crops, FitResult
 from eftvideo.warm_start import WarmStart
@@ -29,7 +30,8 @@ def regress(
     """The regressor's own answer for N people, with its 2D error and no fitting."""
     cfg = cfg or EftConfig()
     with torch.no_grad():
-        prediction = regressor.decode(regressor.forward(regressor.encode(crops)), crops)
+        answer = regressor.decode(regressor.forward(regressor.encode(crops)), crops)
+        prediction = hold_shape(answer, crops, body)
         weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
         error = error_px(body, prediction, crops, weight)
     zeros = torch.zeros(len(crops), dtype=torch.int64, device=error.device)

@@ -18,6 +18,7 @@ from eftvideo.pixels import PixelSource
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
+from eftvideo.shapes import Shapes, track_shapes
 from eftvideo.sightings import Camera, TrackMemory, crops_of
 from eftvideo.streams import fit_streams
 from eftvideo.types import Crops, FitResult, FrameDetections, VideoFrame
@@ -93,10 +94,14 @@ class _Fitting:
     device: str
     progress: Progress
     memory: TrackMemory
+    shapes: Shapes | None = None
 
     def run(self) -> Rows:
         """Each tick takes the next frame of every lane; a lane that ends takes the next piece."""
         memory = self.memory
+        if self.cfg.shape == "per-track":
+            which = (self.regressor, self.body, self.view, self.cfg, self.device)
+            self.shapes = track_shapes(self.frames, memory, *which)
         waiting, lanes = deque(self._pieces()), list[_Lane]()
         done: dict[int, Rows] = {}
         while waiting or lanes:
@@ -121,7 +126,8 @@ class _Fitting:
     def _tick(self, lanes: list[_Lane], memory: TrackMemory) -> list[Rows]:
         frames = [self.frames[lane.at] for lane in lanes]
         each = [
-            crops_of(f, memory, self.regressor, self.view, self.cfg, self.device) for f in frames
+            crops_of(f, memory, self.regressor, self.view, self.cfg, self.device, self.shapes)
+            for f in frames
         ]
         crops = Crops.cat(each)
         fit = eft.regress(self.regressor, self.body, crops, self.cfg.eft)

@@ -66,7 +66,9 @@ def _between(
 
     def even(value: np.ndarray) -> np.ndarray:
         part = share.reshape(-1, *([1] * (value.ndim - 1)))
-        return (1.0 - part) * value[a] + part * value[b]
+        # What does not change must not change by rounding either: a track has one shape.
+        same = value[a] == value[b]
+        return np.where(same, value[a], (1.0 - part) * value[a] + part * value[b])
 
     new = {name: even(rows[name]) for name in _EVEN}
     new["keypoints2d"][..., 2] = 0.0

@@ -16,6 +16,7 @@ from eftvideo.config import (
     EftConfig,
     Method,
     RunConfig,
+    Shape,
     SmplifyInit,
     Tracker,
 )
@@ -133,6 +134,16 @@ SmplifyStart = Annotated[
         DEFAULT.smplify.init,
         "NAME",
         "--smplify-init",
+    ),
+]
+ShapeName = Annotated[
+    Shape,
+    _option(
+        _FITTING,
+        "per-track: each person has one shape (betas); per-frame: it may change",
+        DEFAULT.shape,
+        "NAME",
+        "--shape",
     ),
 ]
 Smooth = Annotated[

@@ -15,6 +15,9 @@ from eftvideo.rows import Rows, refresh
 from eftvideo.smoothing import smooth_slowly, smooth_track
 from eftvideo.types import FILLED, REJECTED, FrameDetections
 
+_SAME_BETAS = 1e-5
+"""Betas that differ by no more are one shape, which rounding must not make several."""
+
 
 def polish_rows(
     rows: Rows,
@@ -93,5 +96,8 @@ def _smooth_track(
     shape = np.concatenate([rows["betas"][mine], pelvis - rows["transl"][mine]], axis=1)
     bandwidth = cfg.strength * cfg.shape_bandwidth_s
     shape = smooth_slowly(torch.from_numpy(shape), time_s, bandwidth, weight).numpy()
-    new["betas"][mine] = shape[:, :-3]
+    if np.ptp(rows["betas"][mine], axis=0).max() > _SAME_BETAS:
+        new["betas"][mine] = shape[:, :-3]
+    else:
+        new["betas"][mine] = rows["betas"][mine[0]]
     new["transl"][mine] = moved.numpy() - shape[:, -3:]

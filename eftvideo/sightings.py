@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,8 +65,13 @@ def crops_of(
     view: Camera,
     cfg: RunConfig,
     device: str,
+    shapes: Mapping[int, np.ndarray] | None = None,
 ) -> Crops:
-    """The crops of one frame's people, with context and pixels if the regressor looks at any."""
+    """The crops of one frame's people, with context and pixels if the regressor looks at any.
+
+    Args:
+        shapes: betas by track id, to be held; None: nobody's are known.
+    """
     people = frame.people
     num = len(people)
     context = None
@@ -88,4 +93,7 @@ def crops_of(
     if regressor.needs == "image":
         assert memory.pixels is not None, "this regressor needs the clip"
         crops = replace(crops, image=memory.pixels.of(frame).to(device))
-    return crops
+    if shapes is None:
+        return crops
+    held = np.array([shapes[i] for i in people.track_id.tolist()], np.float32).reshape(num, 10)
+    return replace(crops, betas=torch.from_numpy(held).to(device))

@@ -120,7 +120,7 @@ def _mean_starts(
     eye = torch.eye(3, device=theta.device).expand(len(theta), 3, 3)
     fresh = theta.clone()
     _, fresh_pose, fresh_betas, _ = fresh.split(list(PARTS.values()), dim=1)
-    fresh_pose[:], fresh_betas[:] = pose, 0.0
+    fresh_pose[:], fresh_betas[:] = pose, 0.0 if crops.betas is None else crops.betas
     with torch.no_grad():
         mean = from_row(fresh).params
         rest = body.joints_and_keypoints(SmplParams(eye, mean.body_pose, mean.betas))[1]

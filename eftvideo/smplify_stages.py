@@ -106,9 +106,8 @@ class Stages:
 
         c = self.cfg
         theta, _, a = self._descend(first, theta, fresh, ("orient", "camera"), c.camera_steps)
-        theta, loss, b = self._descend(
-            second, theta, adam, ("orient", "pose", "betas"), c.body_steps
-        )
+        free = ("orient", "pose", "betas") if self.crops.betas is None else ("orient", "pose")
+        theta, loss, b = self._descend(second, theta, adam, free, c.body_steps)
         return theta, loss, a + b
 
     def camera_loss(self, theta: Tensor, rows: Tensor, depth: Tensor) -> Tensor:

@@ -51,6 +51,10 @@ class BodyModel(Protocol):
         """(N, 10) to (N, 3) metres."""
         ...
 
+    def mean_bone(self, betas: Tensor) -> Tensor:
+        """(N, 10) to (N,) metres."""
+        ...
+
 
 def load_body(path: str | None = None, device: str | torch.device = "cpu") -> BodyModel:
     """Load a body model.

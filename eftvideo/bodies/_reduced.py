@@ -56,6 +56,7 @@ class ReducedBody(nn.Module):
     shape_map: Tensor
     pose_map: Tensor
     pose_columns: Tensor
+    bone_map: Tensor
     eye: Tensor
 
     def __init__(self, tables: BodyTables, regressor: np.ndarray) -> None:
@@ -71,6 +72,10 @@ class ReducedBody(nn.Module):
         moved = np.flatnonzero(2.0 * np.abs(pose_map).sum(0) > _DROP_M)
         _buffer(self, "shape_map", shape_map)
         _buffer(self, "pose_map", pose_map[:, moved])
+        rest = shape_map[:, 3:].reshape(len(shape_map), NUM_JOINTS, 3, self.num_points).sum(1)
+        children = [child for child, parent in enumerate(SMPL24_PARENTS) if parent >= 0]
+        bones = rest[..., children] - rest[..., [SMPL24_PARENTS[child] for child in children]]
+        _buffer(self, "bone_map", bones.reshape(len(shape_map), -1))
         self.register_buffer("pose_columns", torch.from_numpy(moved), persistent=False)
         self.register_buffer("eye", torch.eye(3), persistent=False)
 
@@ -96,6 +101,11 @@ class ReducedBody(nn.Module):
     def rest_pelvis(self, betas: Tensor) -> Tensor:
         """(N, B) to (N, 3): the pelvis joint in the zero pose, metres."""
         return torch.addmm(self.shape_map[0, :3], betas, self.shape_map[1:, :3])
+
+    def mean_bone(self, betas: Tensor) -> Tensor:
+        """(N, B) to (N,): mean distance of a joint from its parent in the zero pose, metres."""
+        bones = torch.addmm(self.bone_map[0], betas, self.bone_map[1:])
+        return bones.unflatten(1, (3, -1)).norm(dim=1).mean(dim=1)
 
 
 def _buffer(module: nn.Module, name: str, value: np.ndarray) -> None:

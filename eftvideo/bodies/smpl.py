@@ -137,6 +137,10 @@ class Model(nn.Module):
         """(N, 10) to (N, 3): the pelvis joint, about which `global_orient` turns, metres."""
         return self.reduced_coco.rest_pelvis(betas)
 
+    def mean_bone(self, betas: Tensor) -> Tensor:
+        """(N, 10) to (N,): mean length of the bones, metres: how large the person is."""
+        return self.reduced_coco.mean_bone(betas)
+
 
 def _layer(body: BodyFile) -> smplx.SMPL:
     tables = body.tables

@@ -69,7 +69,7 @@ class Model(nn.Module):
     crop = CropConfig()
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256="437f7b976e61000b1bf3d338f867813d268a5b2c1829d0e77b2e005e1e61d810",
+        sha256="3da43f62152cc3748bd7a7447ce2b69d9d125ab046facf5bf2b2562033050474",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
