@@ -14,24 +14,32 @@ from torch import Tensor
 
 from eftvideo import losses
 from eftvideo.bodies import BodyModel
+from eftvideo.capacity import people_at_once
 from eftvideo.config import EftConfig
 from eftvideo.eft_engine import Engine, Listener, PersonFrames
 from eftvideo.eft_rules import error_px
 from eftvideo.regressors import Regressor
-from eftvideo.shapes import hold_shape
 from eftvideo.tuning import PersonState
 from eftvideo.types import FITTED, Crops, FitResult
 from eftvideo.warm_start import WarmStart
 
 
 def regress(
-    regressor: Regressor, body: BodyModel, crops: Crops, cfg: EftConfig | None = None
+    regressor: Regressor,
+    body: BodyModel,
+    crops: Crops,
+    cfg: EftConfig | None = None,
+    encoded: Tensor | None = None,
 ) -> FitResult:
-    """The regressor's own answer for N people, with its 2D error and no fitting."""
+    """The regressor's own answer for N people, with its 2D error and no fitting.
+
+    Args:
+        encoded: what the regressor's `encode` gives for these crops, if it is known.
+    """
     cfg = cfg or EftConfig()
     with torch.no_grad():
-        answer = regressor.decode(regressor.forward(regressor.encode(crops)), crops)
-        prediction = hold_shape(answer, crops, body)
+        encoded = regressor.encode(crops) if encoded is None else encoded
+        prediction = regressor.decode(regressor.forward(encoded), crops)
         weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
         error = error_px(body, prediction, crops, weight)
     zeros = torch.zeros(len(crops), dtype=torch.int64, device=error.device)
@@ -105,6 +113,8 @@ def fit_sequences(
     cfg: EftConfig,
     own: FitResult,
     done: Listener | None = None,
+    encoded: Tensor | None = None,
+    keep_ends: bool = True,
 ) -> tuple[FitResult, list[PersonState | None]]:
     """Fit several people over several frames; each frame starts from the person's frame before.
 
@@ -116,9 +126,14 @@ def fit_sequences(
         cfg: see there.
         own: what `regress` says of these crops.
         done: told the rows that were just finished, and their 2D errors.
+        encoded: what the regressor's `encode` gives for these crops and `cfg.tune`, if known.
+        keep_ends: whether the last states are wanted.
 
     Returns:
         The fits of the R rows, and each sequence's last state; None where that was rejected.
     """
-    engine = Engine(regressor, body, crops, own, cold, cfg)
-    return engine.run(sequences, cfg.max_people or len(sequences), done)
+    engine = Engine(regressor, body, crops, own, cold, cfg, encoded)
+    num = min(cfg.max_people or len(sequences), len(sequences))
+    if regressor.needs == "image" and len(crops):
+        num = people_at_once(engine.weights, engine.encoded, num)
+    return engine.run(sequences, num, done, keep_ends)

@@ -19,7 +19,6 @@ from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
 from eftvideo.eft_rules import acceptable, projected
 from eftvideo.regressors import Regressor
-from eftvideo.shapes import hold_shape
 from eftvideo.tuning import Adam, PersonState, Weights
 from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
 
@@ -46,6 +45,7 @@ class Engine:
         own: FitResult,
         cold: Tensor,
         cfg: EftConfig,
+        encoded: Tensor | None = None,
     ) -> None:
         """Look at all rows once.
 
@@ -53,12 +53,14 @@ class Engine:
             regressor, body: neither is changed.
             crops: R rows. own: the regressor's own answers. cfg: see there.
             cold: (R,) bool: rows that start from the base weights whatever came before.
+            encoded: what the regressor's `encode` gives for these crops and `cfg.tune`, if known.
         """
         self.regressor, self.body, self.cfg = regressor, body, cfg
         self.weights = Weights(regressor, cfg.tune, cfg.learning_rate)
         self.own, self.cold = own, cold
         with torch.no_grad():
-            self.encoded = regressor.encode(crops, self.weights.which)
+            known = encoded is not None
+            self.encoded = encoded if known else regressor.encode(crops, self.weights.which)
             _, self.own_depth = projected(body, own.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
         self.weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
@@ -78,7 +80,11 @@ class Engine:
         )
 
     def run(
-        self, sequences: Sequence[PersonFrames], num_slots: int, done: Listener | None = None
+        self,
+        sequences: Sequence[PersonFrames],
+        num_slots: int,
+        done: Listener | None = None,
+        keep_ends: bool = True,
     ) -> tuple[FitResult, list[PersonState | None]]:
         """Fit all rows.
 
@@ -86,12 +92,13 @@ class Engine:
             sequences: each row is in one of them.
             num_slots: people fitted at once.
             done: listener.
+            keep_ends: whether last states are wanted; each is as large as three sets of weights.
 
         Returns:
             Results of the R rows, and each sequence's last state; None where its last fit was
             rejected.
         """
-        slots = _Slots(self, [s for s in sequences if len(s.rows)], num_slots)
+        slots = _Slots(self, [s for s in sequences if len(s.rows)], num_slots, keep_ends)
         while len(slots.active):
             stopped = self._step(slots)
             if len(stopped):
@@ -111,7 +118,7 @@ class Engine:
         leaf = slots.theta[active].requires_grad_()
         with torch.enable_grad():
             raw = self.weights.forward(leaf, self.encoded[rows])
-            answer = hold_shape(self.regressor.decode(raw, part), part, self.body)
+            answer = self.regressor.decode(raw, part)
             pred, depth = projected(self.body, answer, part)
             loss = losses.eft_loss(pred, part, weight, answer.params.betas, answer.pred_cam, cfg)
             loss = loss + cfg.depth_weight * (depth - self.own_depth[rows]).square().mean(-1)
@@ -129,8 +136,8 @@ class Engine:
         if bool(go_on.any()):
             (gradient,) = torch.autograd.grad(loss.sum(), leaf)
             going = active[go_on]
-            moved = slots.adam.step(slots.theta, gradient[go_on], going, self.weights.rate)
-            slots.theta[going] = torch.lerp(moved, self.weights.base, cfg.pull)
+            rates = (self.weights.rate, cfg.pull, self.weights.base)
+            slots.adam.step(slots.theta, gradient[go_on], going, *rates)
             slots.num_steps[going] += 1
         return active[~go_on]
 
@@ -139,7 +146,7 @@ class Engine:
         """Write the best step of the stopped slots, if it is acceptable; (n,) bool."""
         rows, out = slots.row[stopped], self.out
         part, own = self.crops.select(rows), self.own.select(rows)
-        tuned = hold_shape(self.regressor.decode(slots.best_raw[stopped], part), part, self.body)
+        tuned = self.regressor.decode(slots.best_raw[stopped], part)
         loss_px = slots.best_px[stopped]
         accepted = acceptable(tuned, own, loss_px, self.enough[rows], part, self.cfg)
         kept = tuned.where(accepted, own.prediction)
@@ -157,8 +164,10 @@ class Engine:
 class _Slots:
     """The people who are being fitted: weights, optimiser, and the best step of their frame."""
 
-    def __init__(self, engine: Engine, sequences: Sequence[PersonFrames], num_slots: int) -> None:
-        self.engine = engine
+    def __init__(
+        self, engine: Engine, sequences: Sequence[PersonFrames], num_slots: int, keep_ends: bool
+    ) -> None:
+        self.engine, self._keep_ends = engine, keep_ends
         base = engine.weights.base
         num = min(num_slots, len(sequences))
         device = base.device
@@ -195,7 +204,7 @@ class _Slots:
             if rows:
                 self._begin(slot, rows.popleft(), self._state(slot) if ok else None)
             else:
-                self.ends[index] = self._state(slot) if ok else None
+                self.ends[index] = self._state(slot) if ok and self._keep_ends else None
                 if not self._take(slot):
                     ended.append(slot)
         if ended:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,12 +16,14 @@ from eftvideo.pieces import Piece, cut_pieces
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
-from eftvideo.shapes import track_shapes
 from eftvideo.sightings import Camera, TrackMemory, crops_of
+from eftvideo.tuning import settled
 from eftvideo.types import Crops, FitResult, FrameDetections
 
 GROUP_FRAMES = 768
 """Frames whose crops are held at once; memory does not grow with the clip."""
+GROUP_IMAGES = 512
+"""People in these frames, if pixels are held: 150 KB each, features 800 KB (HMR, 224 px)."""
 REGRESS_ROWS = 256
 """Rows that the regressor is asked about at once."""
 
@@ -74,17 +76,13 @@ def fit_streams(
     """
     size, run_in = (cfg.piece_frames, cfg.run_in_frames) if cfg.warm_start else (1, 0)
     pieces = cut_pieces([f.is_cut for f in frames], size, run_in)
-    known = (
-        track_shapes(frames, memory, regressor, body, view, cfg, device)
-        if cfg.shape == "per-track"
-        else None
-    )
     parts: list[Rows] = []
-    for some in _groups(pieces):
+    most = GROUP_IMAGES if regressor.needs == "image" else None
+    for some in _groups(pieces, [len(f.people) for f in frames], most):
         group = _Group()
         for piece in some:
             crops = [
-                crops_of(frames[i], memory, regressor, view, cfg, device, known)
+                crops_of(frames[i], memory, regressor, view, cfg, device)
                 for i in range(piece.first, piece.end)
             ]
             group.add(piece, frames, crops, cfg)
@@ -93,13 +91,20 @@ def fit_streams(
     return stack(parts)
 
 
-def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+def _groups(
+    pieces: Sequence[Piece], people: Sequence[int], most: int | None
+) -> Iterator[list[Piece]]:
+    """Pieces together: `GROUP_FRAMES` frames, and with fewer than `most` people in them."""
     group: list[Piece] = []
+    num = 0
     for piece in pieces:
-        if group and piece.end - group[0].start > GROUP_FRAMES:
+        more = sum(people[piece.first : piece.end])
+        is_full = most is not None and num + more > most
+        if group and (is_full or piece.end - group[0].start > GROUP_FRAMES):
             yield group
-            group = []
+            group, num = [], 0
         group.append(piece)
+        num += more
     if group:
         yield group
 
@@ -118,16 +123,18 @@ def _fit_group(
     if not len(group):
         return []
     crops = Crops.cat(group.crops)
+    with torch.no_grad():
+        encoded = regressor.encode(crops, settled(cfg.eft, regressor).tune)
+    crops = replace(crops, image=None)
     own = FitResult.cat(
         [
-            eft.regress(regressor, body, crops.select(rows), cfg.eft)
-            for rows in torch.arange(len(crops), device=crops.size_px.device).split(REGRESS_ROWS)
+            eft.regress(regressor, body, crops.select(rows), cfg.eft, encoded[rows])
+            for rows in torch.arange(len(crops), device=encoded.device).split(REGRESS_ROWS)
         ]
     )
     cold = torch.tensor(group.cold)
-    fit, _ = eft.fit_sequences(
-        regressor, body, crops, group.streams, cold, cfg.eft, own, done=told.done
-    )
+    what = (regressor, body, crops, group.streams, cold, cfg.eft, own, told.done)
+    fit, _ = eft.fit_sequences(*what, encoded, keep_ends=False)
     kept = torch.tensor([i for i, place in enumerate(group.place) if place >= 0])
     kept = kept.to(crops.size_px.device)
     values = fit_rows_of(crops.select(kept), fit.select(kept), body)

@@ -13,6 +13,8 @@ from eftvideo.regressors import Regressor
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-8
+CHUNK_NUMBERS = 1 << 22
+"""So many weights are updated at a time, so that the temporary copies stay small."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,25 @@ class Adam:
     second: Tensor
     count: Tensor
 
-    def step(self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float) -> Tensor:
-        """New values of theta[rows] after one update with its gradient."""
-        b1, b2 = ADAM_BETAS
+    def step(
+        self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float, pull: float, base: Tensor
+    ) -> None:
+        """Move theta[rows] by one update, then a share of the way to `base`.
+
+        Args:
+            theta: (S, P), changed. gradient: (n, P) of theta[rows]. rows: (n,).
+            rate: the learning rate. pull: the share. base: (P,).
+        """
         self.count[rows] += 1
-        first = self.first[rows].lerp(gradient, 1 - b1)
-        second = self.second[rows].lerp(gradient.square(), 1 - b2)
+        at_once = max(1, CHUNK_NUMBERS // theta.shape[1])
+        for some, part in zip(rows.split(at_once), gradient.split(at_once), strict=True):
+            theta[some] = torch.lerp(self._moved(theta[some], part, some, rate), base, pull)
+
+    def _moved(self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float) -> Tensor:
+        b1, b2 = ADAM_BETAS
+        first = self.first[rows].lerp_(gradient, 1 - b1)
+        second = self.second[rows].lerp_(gradient.square(), 1 - b2)
         self.first[rows], self.second[rows] = first, second
         n = self.count[rows, None].to(theta.dtype)
-        scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
-        return theta[rows] - rate * (first / (1 - b1**n)) / scale
+        scale = second.div_(1 - b2**n).sqrt_().add_(ADAM_EPS)
+        return theta - first.mul_(rate / (1 - b1**n)).div_(scale)

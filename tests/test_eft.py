@@ -224,8 +224,11 @@ def test_adam_is_torchs_adam_row_by_row():
     for gradient in gradients:
         leaf.grad = gradient.clone()
         reference.step()
-        ours = adam.step(ours, gradient, rows, 0.1)
+        adam.step(ours, gradient, rows, 0.1, 0.0, start)
     assert torch.allclose(ours, leaf.detach(), atol=1e-5)
+    before = ours.clone()
+    adam.step(ours, gradients[0], rows, 0.0, 0.25, torch.zeros(5))
+    assert torch.allclose(ours, 0.75 * before)
 
 
 @pytest.mark.parametrize("which", ["all", "norm+bias", "late", "last", "head"])

@@ -22,6 +22,11 @@ def by_layer(module: nn.Module, own: Mapping[str, Tensor]) -> Own:
     return found
 
 
+def times(weight: Tensor, x: Tensor) -> Tensor:
+    """(O, I) or (N, O, I), and (N, I), to (N, O)."""
+    return x @ weight.mT if weight.dim() == 2 else (weight @ x[..., None]).squeeze(-1)
+
+
 def linear(layer: nn.Linear, x: Tensor, own: Own) -> Tensor:
     """(N, I) to (N, O), or (N, T, I) to (N, T, O)."""
     mine = own.get(layer)

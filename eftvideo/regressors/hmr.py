@@ -27,7 +27,7 @@ from eftvideo.regressors._hmr_files import (
     CameraConvention,
     convention_of,
 )
-from eftvideo.regressors._own_weights import Own, by_layer, linear
+from eftvideo.regressors._own_weights import Own, by_layer, linear, times
 from eftvideo.regressors._resnet import BLOCKS, ResNet
 from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
@@ -79,7 +79,7 @@ class Model(ResNet):
     published = PUBLISHED
     cameras = CONVENTIONS
     """What `--weights-camera` may say."""
-    rates: Mapping[str, float] = {"layer4+head": 1e-5, "head": 3e-5, "all": 5e-6}  # noqa: RUF012
+    rates: Mapping[str, float] = {"layer4+head": 1e-5, "head": 3e-5, "all": 5e-6}
     betas_of: Literal["neutral", "smpl"]
     init_pose: Tensor
     init_shape: Tensor
@@ -152,8 +152,13 @@ class Model(ResNet):
         pose, shape, cam = (
             start.expand(len(x), -1) for start in (self.init_pose, self.init_shape, self.init_cam)
         )
+        mine = own.get(self.fc1, {})
+        weight = mine.get("weight", self.fc1.weight)
+        # The features' part of the first layer is the same every time.
+        seen = times(weight[..., : self.num_features], x) + mine.get("bias", self.fc1.bias)
+        weight = weight[..., self.num_features :]
         for _ in range(self.cfg.num_iterations):
-            y = linear(self.fc1, torch.cat([x, pose, shape, cam], dim=1), own)
+            y = seen + times(weight, torch.cat([pose, shape, cam], dim=1))
             y = self.drop2(linear(self.fc2, self.drop1(y), own))
             pose = pose + linear(self.decpose, y, own)
             shape = shape + linear(self.decshape, y, own)
