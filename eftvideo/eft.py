@@ -19,6 +19,7 @@ from eftvideo.config import EftConfig
 from eftvideo.eft_engine import Engine, Listener, PersonFrames
 from eftvideo.eft_rules import error_px
 from eftvideo.regressors import Regressor
+from eftvideo.shapes import hold_shape
 from eftvideo.tuning import PersonState
 from eftvideo.types import FITTED, Crops, FitResult
 from eftvideo.warm_start import WarmStart
@@ -39,7 +40,8 @@ def regress(
     cfg = cfg or EftConfig()
     with torch.no_grad():
         encoded = regressor.encode(crops) if encoded is None else encoded
-        prediction = regressor.decode(regressor.forward(encoded), crops)
+        answer = regressor.decode(regressor.forward(encoded), crops)
+        prediction = hold_shape(answer, crops, body)
         weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
         error = error_px(body, prediction, crops, weight)
     zeros = torch.zeros(len(crops), dtype=torch.int64, device=error.device)

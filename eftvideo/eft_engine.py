@@ -19,6 +19,7 @@ from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
 from eftvideo.eft_rules import acceptable, projected
 from eftvideo.regressors import Regressor
+from eftvideo.shapes import hold_shape
 from eftvideo.tuning import Adam, PersonState, Weights
 from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
 
@@ -118,7 +119,7 @@ class Engine:
         leaf = slots.theta[active].requires_grad_()
         with torch.enable_grad():
             raw = self.weights.forward(leaf, self.encoded[rows])
-            answer = self.regressor.decode(raw, part)
+            answer = hold_shape(self.regressor.decode(raw, part), part, self.body)
             pred, depth = projected(self.body, answer, part)
             loss = losses.eft_loss(pred, part, weight, answer.params.betas, answer.pred_cam, cfg)
             loss = loss + cfg.depth_weight * (depth - self.own_depth[rows]).square().mean(-1)
@@ -146,7 +147,7 @@ class Engine:
         """Write the best step of the stopped slots, if it is acceptable; (n,) bool."""
         rows, out = slots.row[stopped], self.out
         part, own = self.crops.select(rows), self.own.select(rows)
-        tuned = self.regressor.decode(slots.best_raw[stopped], part)
+        tuned = hold_shape(self.regressor.decode(slots.best_raw[stopped], part), part, self.body)
         loss_px = slots.best_px[stopped]
         accepted = acceptable(tuned, own, loss_px, self.enough[rows], part, self.cfg)
         kept = tuned.where(accepted, own.prediction)

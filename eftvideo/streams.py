@@ -16,6 +16,7 @@ from eftvideo.pieces import Piece, cut_pieces
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
+from eftvideo.shapes import track_shapes
 from eftvideo.sightings import Camera, TrackMemory, crops_of
 from eftvideo.tuning import settled
 from eftvideo.types import Crops, FitResult, FrameDetections
@@ -76,13 +77,18 @@ def fit_streams(
     """
     size, run_in = (cfg.piece_frames, cfg.run_in_frames) if cfg.warm_start else (1, 0)
     pieces = cut_pieces([f.is_cut for f in frames], size, run_in)
+    known = (
+        track_shapes(frames, memory, regressor, body, view, cfg, device)
+        if cfg.shape == "per-track"
+        else None
+    )
     parts: list[Rows] = []
     most = GROUP_IMAGES if regressor.needs == "image" else None
     for some in _groups(pieces, [len(f.people) for f in frames], most):
         group = _Group()
         for piece in some:
             crops = [
-                crops_of(frames[i], memory, regressor, view, cfg, device)
+                crops_of(frames[i], memory, regressor, view, cfg, device, known)
                 for i in range(piece.first, piece.end)
             ]
             group.add(piece, frames, crops, cfg)
