@@ -160,7 +160,7 @@ class Stages:
                 break
             (gradient,) = torch.autograd.grad(loss.sum(), leaf)
             rows, gradient = rows[go_on], gradient[go_on] * mask
-            theta[rows] = adam.step(theta, gradient, rows, self.cfg.learning_rate)
+            adam.step(theta, gradient, rows, self.cfg.learning_rate)
             count[rows] += 1
         return best.theta, best.loss, count
 

@@ -84,18 +84,25 @@ class Adam:
     count: Tensor
 
     def step(
-        self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float, pull: float, base: Tensor
+        self,
+        theta: Tensor,
+        gradient: Tensor,
+        rows: Tensor,
+        rate: float,
+        pull: float = 0.0,
+        base: Tensor | None = None,
     ) -> None:
         """Move theta[rows] by one update, then a share of the way to `base`.
 
         Args:
             theta: (S, P), changed. gradient: (n, P) of theta[rows]. rows: (n,).
-            rate: the learning rate. pull: the share. base: (P,).
+            rate: the learning rate. pull: the share. base: (P,); None: nothing pulls.
         """
         self.count[rows] += 1
         at_once = max(1, CHUNK_NUMBERS // theta.shape[1])
         for some, part in zip(rows.split(at_once), gradient.split(at_once), strict=True):
-            theta[some] = torch.lerp(self._moved(theta[some], part, some, rate), base, pull)
+            moved = self._moved(theta[some], part, some, rate)
+            theta[some] = moved if base is None else torch.lerp(moved, base, pull)
 
     def _moved(self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float) -> Tensor:
         b1, b2 = ADAM_BETAS
