@@ -33,6 +33,11 @@ class BodyModel(Protocol):
         ...
 
     @property
+    def pose_correctives(self) -> np.ndarray:
+        """(207, V, 3) metres, weighted with R - I of joints 1 to 23, row by row."""
+        ...
+
+    @property
     def device(self) -> torch.device:
         """Where its tensors are."""
         ...

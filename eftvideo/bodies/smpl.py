@@ -91,6 +91,11 @@ class Model(nn.Module):
         return self.layer.get_buffer("lbs_weights").cpu().numpy()
 
     @property
+    def pose_correctives(self) -> np.ndarray:
+        """(207, V, 3) metres: added to the rest mesh, weighted with R - I of joints 1 to 23."""
+        return self.layer.get_buffer("posedirs").cpu().numpy().reshape(207, -1, 3)
+
+    @property
     def device(self) -> torch.device:
         """Where its tensors are."""
         return next(self.buffers()).device

@@ -4,9 +4,10 @@ y is up, z towards the viewer, metres, as glTF demands; time 0 is the start of t
 run. Each person is one node that holds the skinned mesh and, below it, the 24 joints; each has an
 animation channel per joint in the file's one clip. Keys are at the frames' true times.
 
-What is simplified: the mesh has one shape per person and no pose correctives (glTF has no such
-thing), and four joints move a vertex at most (more are not read by most programs). Joints are
-exact: where the shape varies over a track, bones change their length with it.
+SMPL's pose correctives are morph targets, the same for all people, with animated weights. What is
+simplified: the mesh has one shape per person, and four joints move a vertex at most (more are not
+read by most programs). Joints are exact: where the shape varies over a track, bones change their
+length with it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 from eftvideo.bodies import BodyModel
 from eftvideo.errors import ConfigError
 from eftvideo.exporters import Scene, generator, write_whole
+from eftvideo.exporters._correctives import corrective_shapes
 from eftvideo.exporters._gltf import Writer
 from eftvideo.motion import Motion, Up, rest_joints
 from eftvideo.renderers import track_colour
@@ -67,10 +69,13 @@ class Model:
         }
         _add_camera(writer, scene)
         skin = _skin_accessors(writer, scene.body)
+        shapes, weights = corrective_shapes(scene.body, scene.people)
+        targets = [writer.accessor(s, gltf.ARRAY_BUFFER, bounds=True) for s in shapes]
         animation = gltf.Animation(name=Path(result.source).stem)
-        for motion in scene.people:
-            joints = _add_person(writer, motion, scene.body, skin)
-            _add_channels(writer, animation, motion, joints)
+        for motion, shape_weights in zip(scene.people, weights, strict=True):
+            person, joints = _add_person(writer, motion, scene.body, skin)
+            _add_targets(writer, targets, shape_weights[0])
+            _add_channels(writer, animation, motion, person, joints, shape_weights)
         writer.doc.animations.append(animation)
         write_whole(path, writer.content())
 
@@ -120,8 +125,10 @@ def rest_mesh(body: BodyModel, betas: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return mesh, np.where(length > 0.0, normals / np.maximum(length, 1e-20), (0.0, 1.0, 0.0))
 
 
-def _add_person(writer: Writer, motion: Motion, body: BodyModel, skin: dict[str, int]) -> list[int]:
-    """Mesh, material, joints and skin; returns the joints' nodes."""
+def _add_person(
+    writer: Writer, motion: Motion, body: BodyModel, skin: dict[str, int]
+) -> tuple[int, list[int]]:
+    """Mesh, material, joints and skin; returns the nodes of the person and of the joints."""
     name, doc = f"person_{motion.track_id}", writer.doc
     mesh, normals = rest_mesh(body, motion.betas)
     colour = [float(c) ** 2.2 for c in track_colour(motion.track_id)]
@@ -152,7 +159,16 @@ def _add_person(writer: Writer, motion: Motion, body: BodyModel, skin: dict[str,
         )
     )
     doc.nodes[person].skin = len(doc.skins) - 1
-    return joints
+    return person, joints
+
+
+def _add_targets(writer: Writer, targets: list[int], weights: np.ndarray) -> None:
+    """Morph targets of the newest mesh, with the weights of the first sample."""
+    if targets:
+        mesh = writer.doc.meshes[-1]
+        mesh.primitives[0].targets = [gltf.Attributes(POSITION=i) for i in targets]
+        mesh.weights = weights.astype(float).tolist()
+        mesh.extras = {"targetNames": [f"corrective_{i + 1}" for i in range(len(targets))]}
 
 
 def _add_joints(writer: Writer, motion: Motion, person: int) -> list[int]:
@@ -169,28 +185,36 @@ def _add_joints(writer: Writer, motion: Motion, person: int) -> list[int]:
 
 
 def _add_channels(
-    writer: Writer, animation: gltf.Animation, motion: Motion, joints: list[int]
+    writer: Writer,
+    animation: gltf.Animation,
+    motion: Motion,
+    person: int,
+    joints: list[int],
+    weights: np.ndarray,
 ) -> None:
+    """One person's curves: place, rotations, bones that change their length, correctives."""
     times = writer.accessor(motion.times_s.astype(np.float32), bounds=True)
 
-    def channel(joint: int, path: str, keys: int, values: np.ndarray, way: str = "LINEAR") -> None:
+    def channel(node: int, path: str, keys: int, values: np.ndarray, way: str = "LINEAR") -> None:
         output = writer.accessor(values.astype(np.float32))
         animation.samplers.append(
             gltf.AnimationSampler(input=keys, output=output, interpolation=way)
         )
-        target = gltf.AnimationChannelTarget(node=joints[joint], path=path)
+        target = gltf.AnimationChannelTarget(node=node, path=path)
         animation.channels.append(
             gltf.AnimationChannel(sampler=len(animation.samplers) - 1, target=target)
         )
 
-    channel(0, "translation", times, motion.pelvis_m)
-    for joint in range(24):
-        channel(joint, "rotation", times, quaternions(motion.rotations[:, joint]))
+    channel(joints[0], "translation", times, motion.pelvis_m)
+    for joint, node in enumerate(joints):
+        channel(node, "rotation", times, quaternions(motion.rotations[:, joint]))
         offsets = motion.offsets_m[:, joint]
         if joint and np.ptp(offsets, axis=0).max() > _SAME_M:
-            channel(joint, "translation", times, offsets)
+            channel(node, "translation", times, offsets)
+    if weights.shape[1]:
+        channel(person, "weights", times, weights.reshape(-1))
     when, scale = presence(motion.times_s)
-    channel(0, "scale", writer.accessor(when, bounds=True), scale, "STEP")
+    channel(joints[0], "scale", writer.accessor(when, bounds=True), scale, "STEP")
 
 
 def presence(times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
