@@ -27,7 +27,7 @@ from eftvideo.regressors.lifter import Model
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
 
-BATCH = 512
+BATCH = 256
 EVAL_EVERY = 5
 log = logging.getLogger("train_evidence_head")
 
@@ -62,6 +62,7 @@ def train(args: argparse.Namespace) -> None:
         head.set_scale(data.features)
     optimizer = torch.optim.AdamW(head.parameters(), args.rate, weight_decay=0.05, fused=True)
     start = _resume(args.out, head, optimizer)
+    lifts = _both_ways(lifter, data.crops)
     log.info("%d pictures, %d held out; epoch %d", len(data), len(held_out), start)
     began, steps = time.perf_counter(), len(data) // BATCH
     for epoch in range(start, args.epochs):
@@ -71,7 +72,7 @@ def train(args: argparse.Namespace) -> None:
             done = (epoch + k / steps) / args.epochs
             for group in optimizer.param_groups:
                 group["lr"] = args.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-            total += _step(lifter, head, body, data, order[k * BATCH :][:BATCH], optimizer)
+            total += _step(lifter, head, body, data, lifts, order[k * BATCH :][:BATCH], optimizer)
         part = args.out / "checkpoint.tmp"
         torch.save({"head": head.state_dict(), "optimizer": optimizer.state_dict(),
                     "epoch": epoch + 1, "num_features": head.num_features}, part)  # fmt: skip
@@ -89,19 +90,29 @@ def train(args: argparse.Namespace) -> None:
         )
 
 
+def _both_ways(lifter: Model, crops: Crops) -> list[tuple[Tensor, Tensor]]:
+    """`lifted` with and without the frames around, as pairs of hidden layers and of answers."""
+    parts = [
+        [lifted(lifter, c.select(rows)) for rows in torch.arange(len(c)).split(2048)]
+        for c in (crops, alone(crops))
+    ]
+    ways = [tuple(torch.cat(v) for v in zip(*part, strict=True)) for part in parts]
+    return [(ways[0][k], ways[1][k]) for k in range(2)]
+
+
 def _step(
     lifter: Model,
     head: EvidenceHead,
     body: BodyModel,
     data: Pictures,
+    lifts: list[tuple[Tensor, Tensor]],
     rows: Tensor,
     optimizer: torch.optim.Optimizer,
 ) -> float:
     crops, truth = data.crops.select(rows), data.truth.select(rows)
-    assert crops.context is not None and data.features is not None
-    known = (torch.rand(len(rows)) < 0.5).float()
-    crops.context[..., 2] *= known[:, None, None]
-    hidden, raw = lifted(lifter, crops)
+    assert data.features is not None
+    known = torch.rand(len(rows), 1) < 0.5
+    hidden, raw = (torch.where(known, own[0][rows], own[1][rows]) for own in lifts)
     answer = head.train()(hidden, raw, crops, data.features[rows])
     terms = losses(lifter, body, lifter.decode(answer, crops), crops, truth)
     weight = vars(LossWeights())
@@ -138,7 +149,7 @@ def main() -> None:
     parser.add_argument("--control", action="store_true", help="look at no features")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--shards", type=int, help="train on so many shards only")
-    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--rate", type=float, default=7e-4)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)

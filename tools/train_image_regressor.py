@@ -2,11 +2,12 @@
 
 python tools/train_image_regressor.py --pictures FOLDER --out FOLDER [--steps 6000]
 
-FOLDER of pictures: tools/render_pictures.py. The network is a ResNet-18 on crops of 128 px with
+FOLDER of pictures: tools/render_pictures.py. The network is a ResNet-18 with
 the iterative head, from scratch, trained on what the lifter is trained for (train_losses.py), in
-bfloat16, the first part of the way on smaller crops. A linear layer beside the head tells joints
-and keypoints straight from the trunk's features, which gets the trunk going sooner; it is thrown
-away. The weights that are kept are an average over the last steps. Goes on from a checkpoint that
+bfloat16, most of the way on smaller crops. Two layers beside the head get the trunk going, and are
+thrown away: one draws heat maps of the keypoints from the third stage, one tells joints and
+keypoints straight from the pooled features. At first the trunk learns by them alone.
+The weights that are kept are an average over the last steps. Goes on from a checkpoint that
 is there; OUT/hmr.safetensors is for `eftvideo run --regressor hmr --weights`.
 """
 
@@ -25,6 +26,7 @@ from picture_scores import errors
 from picture_variety import plain, varied
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from eftvideo import camera
 from eftvideo.bodies import load_body
@@ -34,14 +36,17 @@ from eftvideo.synthetic.examples import Truth
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops, Prediction
 
-CROP_PX = 128
 STORED_PX = 160
-COARSE_PX, COARSE_SHARE = 96, 0.6
-"""Side of the crops for this share of the steps at first: half the time a step."""
-BATCH = 16
+COARSE, COARSE_SHARE = 0.75, 0.75
+"""Crops have this share of their side, for this share of the steps at first: half the time."""
+ALONE_SHARE = 0.4
+"""Share of the steps in which the head learns on a trunk that it has no say in."""
+BATCH = 32
 EMA = 0.998
-HELP_WEIGHT = 5.0
-"""Of the linear layer's mean absolute errors: metres, crop units."""
+TELL_WEIGHT, HEAT_WEIGHT = 10.0, 20.0
+"""Of the helper's mean absolute errors (metres, crop units) and of its heat maps' cross entropy."""
+HEAT_CELLS, HEAT_SPREAD = 4, 0.08
+"""Cells a side into which a cell of the third stage is divided; spread of spots, crop units."""
 LOG_EVERY, SAVE_EVERY, EVAL_EVERY = 100, 200, 1000
 
 log = logging.getLogger("train_image_regressor")
@@ -68,6 +73,33 @@ def seen_points(crops: Crops, truth: Truth) -> Tensor:
     return torch.cat([joints.flatten(1), flat.clamp(-1.5, 1.5).flatten(1)], dim=1)
 
 
+class Helper(nn.Module):
+    """What gets the trunk going: answers that need no iterations and no rotations."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.tell = nn.Linear(num_features, 24 * 3 + 17 * 2)
+        self.heat = nn.Conv2d(num_features // 2, 17 * HEAT_CELLS**2, 1)
+        nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]
+
+    def forward(self, stage: Tensor, features: Tensor, crops: Crops, truth: Truth) -> Tensor:
+        """() loss.
+
+        Args:
+            stage: (N, C, S / 16, S / 16) third stage. features: (N, F) pooled features.
+            crops, truth: N people.
+        """
+        points = seen_points(crops, truth)
+        told = self.tell(features).float()
+        maps = F.pixel_shuffle(self.heat(stage), HEAT_CELLS).float()
+        at = (torch.arange(maps.shape[2]) + 0.5) / maps.shape[2] * 2.0 - 1.0
+        place = points[:, 24 * 3 :].unflatten(1, (17, 2))
+        x, y = ((at - place[..., k, None]).square() for k in (0, 1))
+        target = torch.exp(-(x[:, :, None] + y[..., None]) / (2.0 * HEAT_SPREAD**2))
+        heat = F.binary_cross_entropy_with_logits(maps, target)
+        return TELL_WEIGHT * (told - points).abs().mean() + HEAT_WEIGHT * heat
+
+
 class Trainer:
     """The network, its average, and what is needed to go on."""
 
@@ -75,11 +107,11 @@ class Trainer:
         torch.manual_seed(0)
         self.args, self.body = args, load_body()
         args.out.mkdir(parents=True, exist_ok=True)
-        self.model = Model(HmrConfig(depth=18, crop_size_px=CROP_PX, body="neutral"))
+        self.model = Model(HmrConfig(depth=18, crop_size_px=args.crop, body="neutral"))
         for drop in (self.model.drop1, self.model.drop2):
             drop.p = 0.1  # the data are endless in kind and few in number of passes
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.helper = nn.Linear(self.model.num_features, 24 * 3 + 17 * 2)
+        self.helper = Helper(self.model.num_features)
         self.average = torch.optim.swa_utils.AveragedModel(
             self.model,
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA),
@@ -97,16 +129,17 @@ class Trainer:
         data = read_pictures(
             args.pictures, "train", limit=args.shards, detected=False, side_px=STORED_PX
         )
-        held_out = read_pictures(args.pictures, "test", limit=4, side_px=CROP_PX)
+        held_out = read_pictures(args.pictures, "test", limit=4, side_px=args.crop)
         log.info("%d pictures, %d held out, from step %d", len(data), len(held_out), self.step)
-        began, total = time.perf_counter() - self.seconds, 0.0
+        began, total = time.perf_counter() - self.seconds, torch.zeros(2)
         while self.step < args.steps:
-            total += self._step(data)
+            total += torch.tensor(self._step(data)) / LOG_EVERY
             self.step += 1
             self.seconds = time.perf_counter() - began
             if self.step % LOG_EVERY == 0:
-                log.info("step %d loss %.4f, %.0f s", self.step, total / LOG_EVERY, self.seconds)
-                total = 0.0
+                figures = (self.step, *total.tolist(), self.seconds)
+                log.info("step %d loss %.3f, of that the helper's %.3f; %.0f s", *figures)
+                total.zero_()
             if self.step % SAVE_EVERY == 0 or self.step == args.steps:
                 self._save()
             if self.step % EVAL_EVERY == 0 or self.step == args.steps:
@@ -124,30 +157,35 @@ class Trainer:
         assert isinstance(module, Model)
         return module
 
-    def _step(self, data: Pictures) -> float:
+    def _step(self, data: Pictures) -> tuple[float, float]:
         g = torch.Generator().manual_seed(self.step)
         rows = torch.randint(len(data), (BATCH,), generator=g)
-        side = COARSE_PX if self.step < COARSE_SHARE * self.args.steps else CROP_PX
+        side = self.args.crop
+        if self.step < COARSE_SHARE * self.args.steps:
+            side = round(COARSE * side)
         crops, truth = varied(data, rows, side, self.body.keypoint_names, g)
         self._set_rate()
         model = self.model.train()
+        alone = self.step < ALONE_SHARE * self.args.steps
         assert crops.image is not None
         with torch.autocast("cpu", torch.bfloat16):
-            features = model.from_layer4(model.until_layer3(model.normalised(crops.image), {}), {})
-            raw, told = model(features), self.helper(features)
+            stage = model.until_layer3(model.normalised(crops.image), {})
+            features = model.from_layer4(stage, {})
+            raw = model(features.detach() if alone else features)
+            help_loss = self.helper(stage, features, crops, truth)
         terms = losses(
             *(Lifter, self.body),  # type: ignore[arg-type]  (only its static `pelvis` is used)
             *(model.decode(raw.float(), crops), crops, truth),
         )
         weight = vars(LossWeights())
         total = torch.stack([weight[k] * v for k, v in terms.items()]).sum()
-        total = total + HELP_WEIGHT * (told.float() - seen_points(crops, truth)).abs().mean()
+        total = total + help_loss
         self.optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.average.update_parameters(self.model)
-        return total.item()
+        return total.item(), help_loss.item()
 
     def _set_rate(self) -> None:
         warm = min(1.0, (self.step + 1) / 300)
@@ -194,8 +232,9 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and weights")
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--crop", type=int, default=128, help="side of the crops, px")
     parser.add_argument("--shards", type=int, help="train on so many shards only")
-    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--rate", type=float, default=1e-3)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(1)
