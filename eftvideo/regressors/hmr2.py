@@ -86,12 +86,13 @@ class Model(nn.Module):
     published = PUBLISHED
     betas_of: Literal["neutral", "smpl"] = "smpl"
     rates: Mapping[str, float] = {
-        "norm+bias": 1e-3,
-        "readout": 3e-4,
-        "head": 5e-6,
-        "blocks+head": 5e-6,
-        "all": 1e-6,
+        "norm+bias": 3e-4,
+        "readout": 1e-4,
+        "head": 1e-6,
+        "blocks+head": 1e-6,
+        "all": 5e-7,
     }
+    """Reckoned, not tried: there was no trained network at hand (docs/regressors.md)."""
 
     def __init__(self, cfg: Hmr2Config | None = None) -> None:
         super().__init__()
