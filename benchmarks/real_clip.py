@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eftvideo import eft
 from eftvideo.bodies import load_body
-from eftvideo.config import ClipConfig, EftConfig, RunConfig
+from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.fitting import fit_people
 from eftvideo.pipeline import choose_device, detect_people, full_frame_camera, load_regressor
 from eftvideo.progress import Progress
-from eftvideo.sightings import TrackMemory, crops_of
+from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.video import open_video
 
 
@@ -43,28 +42,18 @@ def report(name: str, rows: dict[str, np.ndarray], seconds: float) -> None:
     )
 
 
-def frame_by_frame(frames, regressor, body, view, cfg, device, *, apart):  # noqa: ANN001, ANN201
-    """The clip in order of time without pieces: all people of a frame at once, or one by one."""
-    memory, warm = TrackMemory(frames), eft.WarmStart()
-    losses, poses = [], []
-    began = time.process_time()
-    for frame in frames:
-        if frame.is_cut:
-            warm = eft.WarmStart()
-        if not len(frame.people):
-            continue
-        crops = crops_of(frame, memory, regressor, view, cfg, device)
-        ids = frame.people.track_id.tolist()
-        people: dict = {}
-        for rows in [[i] for i in range(len(ids))] if apart else [list(range(len(ids)))]:
-            some = [ids[i] for i in rows]
-            part = crops.select(torch.tensor(rows, device=device))
-            fit, after = eft.fit(regressor, body, part, some, frame.time_s, warm, cfg.eft)
-            people |= {k: v for k, v in after.people.items() if k in some}
-            losses.append(fit.loss_px.cpu())
-            poses.append(fit.prediction.params.body_pose.cpu())
-        warm = eft.WarmStart(people)
-    return torch.cat(losses), torch.cat(poses), time.process_time() - began
+def differences(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[float, float, float]:
+    """Largest difference of rotation matrices, of joints from the pelvis (m), and of px."""
+    turns = []
+    for rows in (a, b):
+        angles = np.concatenate([rows["global_orient"], rows["body_pose"]], axis=1)
+        turns.append(axis_angle_to_matrix(torch.from_numpy(angles).unflatten(1, (24, 3))))
+    apart = [rows["joints3d"] - rows["joints3d"][:, :1] for rows in (a, b)]
+    return (
+        float((turns[0] - turns[1]).abs().max()),
+        float(np.abs(apart[0] - apart[1]).max()),
+        float(np.abs(a["loss_px"] - b["loss_px"]).max()),
+    )
 
 
 def main() -> None:
@@ -93,17 +82,14 @@ def main() -> None:
     for name, way in ways.items():
         results[name], seconds = timed(way, *common, device)
         report(name, results[name], seconds)
-    fixed = replace(cfg, eft=replace(EftConfig(), threshold_px=0.0, num_steps=5, stall_steps=99))
-    _, streams = timed(fixed, *common, device)
-    px, pose, together = frame_by_frame(*common, fixed, device, apart=False)
-    px_apart, pose_apart, apart = frame_by_frame(*common, fixed, device, apart=True)
-    num = len(px)
+    alone = replace(cfg, eft=replace(cfg.eft, max_people=1))
+    rows, apart = timed(alone, *common, device)
+    report("EFT warm, one by one", rows, apart)
+    rotation, metres, px = differences(results["EFT warm"], rows)
     print(
-        f"at 5 steps each: as streams {1e3 * streams / num:.2f} ms/row, all people of a frame at "
-        f"once {1e3 * together / num:.2f}, one by one {1e3 * apart / num:.2f}; one by one over all "
-        f"at once {apart / together:.2f}, over streams {apart / streams:.2f}; largest difference "
-        f"{(px - px_apart).abs().max():.1e} px, {(pose - pose_apart).abs().max():.1e} in rotation "
-        "matrices"
+        f"one by one takes {apart / seconds:.1f} times as long; largest difference "
+        f"{rotation:.1e} in rotation matrices, {1e3 * metres:.1e} mm in joints from the pelvis, "
+        f"{px:.1e} px"
     )
 
 

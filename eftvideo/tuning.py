@@ -12,7 +12,8 @@ from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
 
 ADAM_BETAS = (0.9, 0.999)
-ADAM_EPS = 1e-8
+ADAM_EPS = 1e-6
+"""Larger than usual (1e-8): a weight whose gradient is but rounding must not take whole steps."""
 CHUNK_NUMBERS = 1 << 22
 """So many weights are updated at a time, so that the temporary copies stay small."""
 
