@@ -14,7 +14,7 @@ from eftvideo.regressors import Regressor
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-6
 """Larger than usual (1e-8): a weight whose gradient is but rounding must not take whole steps."""
-CHUNK_NUMBERS = 1 << 22
+CHUNK_NUMBERS = 1 << 21
 """So many weights are updated at a time, so that the temporary copies stay small."""
 
 
@@ -100,16 +100,17 @@ class Adam:
             rate: the learning rate. pull: the share. base: (P,); None: nothing pulls.
         """
         self.count[rows] += 1
-        at_once = max(1, CHUNK_NUMBERS // theta.shape[1])
-        for some, part in zip(rows.split(at_once), gradient.split(at_once), strict=True):
-            moved = self._moved(theta[some], part, some, rate)
-            theta[some] = moved if base is None else torch.lerp(moved, base, pull)
+        width = max(1, CHUNK_NUMBERS // max(1, len(rows)))
+        for start in range(0, theta.shape[1], width):
+            part = slice(start, start + width)
+            moved = theta[rows, part] - self._change(gradient[:, part], rows, part, rate)
+            theta[rows, part] = moved if base is None else moved.lerp_(base[part], pull)
 
-    def _moved(self, theta: Tensor, gradient: Tensor, rows: Tensor, rate: float) -> Tensor:
+    def _change(self, gradient: Tensor, rows: Tensor, part: slice, rate: float) -> Tensor:
         b1, b2 = ADAM_BETAS
-        first = self.first[rows].lerp_(gradient, 1 - b1)
-        second = self.second[rows].lerp_(gradient.square(), 1 - b2)
-        self.first[rows], self.second[rows] = first, second
-        n = self.count[rows, None].to(theta.dtype)
+        first = self.first[rows, part].lerp_(gradient, 1 - b1)
+        second = self.second[rows, part].lerp_(gradient.square(), 1 - b2)
+        self.first[rows, part], self.second[rows, part] = first, second
+        n = self.count[rows, None].to(gradient.dtype)
         scale = second.div_(1 - b2**n).sqrt_().add_(ADAM_EPS)
-        return theta - first.mul_(rate / (1 - b1**n)).div_(scale)
+        return first.mul_(rate / (1 - b1**n)).div_(scale)

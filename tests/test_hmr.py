@@ -18,7 +18,7 @@ from eftvideo.errors import CheckpointMismatchError, ConfigError, UnsafeFileErro
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.types import Crops
 
-SMALL = HmrConfig(depth=18, crop_size_px=64)
+SMALL = HmrConfig(depth=18, crop_size_px=64, width=16, hidden=128)
 
 
 @pytest.fixture(scope="module")

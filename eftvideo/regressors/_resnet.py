@@ -78,18 +78,18 @@ class Bottleneck(_Block):
 class ResNet(nn.Module):
     """The trunk; its parameters are named `conv1`, `bn1`, `layer1` to `layer4`."""
 
-    def __init__(self, depth: int) -> None:
-        """`depth` is one of `BLOCKS`."""
+    def __init__(self, depth: int, width: int = 64) -> None:
+        """`depth` is one of `BLOCKS`; `width` is that of the first stage."""
         super().__init__()
         kind = Bottleneck if depth == 50 else BasicBlock
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
-        inputs = 64
+        self.conv1, self.bn1 = nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
+        inputs = width
         for i, num in enumerate(BLOCKS[depth]):
-            width = 64 * 2**i
+            outputs = width * 2**i
             blocks: list[nn.Module] = []
             for j in range(num):
-                blocks.append(kind(inputs, width, 2 if i and not j else 1))
-                inputs = width * kind.expansion
+                blocks.append(kind(inputs, outputs, 2 if i and not j else 1))
+                inputs = outputs * kind.expansion
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
         self.num_features = inputs
         for module in self.modules():

@@ -51,6 +51,8 @@ class HmrConfig:
     camera: CameraConvention = "spin"
     body: Literal["smpl", "neutral"] = "smpl"
     """The body whose betas it speaks of: SMPL, or the free body that is shipped."""
+    width: int = 64
+    """Of the ResNet's first stage."""
     num_iterations: int = 3
     hidden: int = 1024
 
@@ -59,7 +61,7 @@ class HmrConfig:
             self.depth not in BLOCKS
             or self.camera not in CONVENTIONS
             or self.body not in _BODIES
-            or min(self.num_iterations, self.hidden) < 1
+            or min(self.num_iterations, self.hidden, self.width) < 1
             or self.crop_size_px < 32
         ):
             raise ConfigError(f"no HMR network can be built of {asdict(self)}")
@@ -87,7 +89,7 @@ class Model(ResNet):
 
     def __init__(self, cfg: HmrConfig | None = None) -> None:
         cfg = cfg or HmrConfig()
-        super().__init__(cfg.depth)
+        super().__init__(cfg.depth, cfg.width)
         self.cfg, self.crop_size_px, self.betas_of = cfg, cfg.crop_size_px, cfg.body
         num = NUM_POSE + NUM_BETAS + NUM_CAM
         self.fc1 = nn.Linear(self.num_features + num, cfg.hidden)

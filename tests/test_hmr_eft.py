@@ -1,0 +1,246 @@
+"""EFT through a network that sees pixels, on crops of the example clip: all of it, or its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hmr_files import random_tensors, write_checkpoint
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+from eftvideo import capacity, eft, networks
+from eftvideo.bodies import load_body
+from eftvideo.cli import app
+from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, RunConfig
+from eftvideo.cutouts import cut_out
+from eftvideo.errors import ConfigError
+from eftvideo.pose_only import PoseOnly
+from eftvideo.regressors.hmr import HmrConfig, Model
+from eftvideo.regressors.lifter import Model as Lifter
+from eftvideo.results import load_result
+from eftvideo.rows import crops_of_rows
+from eftvideo.tuning import Weights, settled
+from eftvideo.types import FITTED
+from eftvideo.video import open_video
+from eftvideo.weights import resolve
+
+SMALL = HmrConfig(depth=18, crop_size_px=64, body="neutral", width=16, hidden=128)
+RATES = {"all": 1e-3, "layer4+head": 1e-3, "head": 1e-3}
+# Nothing was trained: steps are large, and where to go is far from the first answer.
+CFG = EftConfig(
+    tune="head",
+    learning_rate=5e-4,
+    num_steps=60,
+    robust_px=1e4,
+    threshold_px=4.0,
+    stall_steps=60,
+    max_pose_change_rad=4.0,
+    max_abs_beta=50.0,
+    depth_weight=0.0,
+    pull=0.0,
+)
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body()
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return Model(SMALL).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def crops(finished):
+    """Both people of the clip's first frame, their keypoints and pixels."""
+    result = finished.result
+    rows = {name: getattr(result, name)[:2] for name in ("crop_center_px", "crop_size_px")}
+    rows |= {name: getattr(result, name)[:2] for name in ("keypoints2d", "focal_length_px")}
+    found = crops_of_rows(rows, (result.width_px, result.height_px), "cpu")
+    frame = next(iter(open_video(finished.clip)))
+    return replace(found, image=cut_out(frame.image, found.center_px, found.size_px, 64))
+
+
+@pytest.mark.parametrize("tune", RATES)
+def test_error_falls_below_the_threshold_and_a_batch_is_one_by_one(model, body, crops, tune):
+    cfg = replace(CFG, tune=tune, learning_rate=RATES[tune])
+    before = {n: v.clone() for n, v in model.state_dict().items()}
+    own = eft.regress(model, body, crops, cfg)
+    both, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
+    assert (own.loss_px > 15.0).all() and (both.status == FITTED).all()
+    assert (both.loss_px <= cfg.threshold_px).all() and (both.num_steps < cfg.num_steps).all()
+    for i in range(2):
+        alone, _ = eft.fit(model, body, crops.select(torch.tensor([i])), [i], 0.0, None, cfg)
+        assert alone.loss_px.item() == pytest.approx(both.loss_px[i].item(), abs=0.05)
+    assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
+
+
+def test_what_is_frozen_runs_once(model, body, crops, monkeypatch):
+    seen: dict[str, int] = {}
+    for name in ("until_layer3", "from_layer4"):
+        plain = getattr(model, name)
+
+        def counted(x, own, name=name, plain=plain):
+            seen[name] = seen.get(name, 0) + 1
+            return plain(x, own)
+
+        monkeypatch.setattr(model, name, counted)
+    own = eft.regress(model, body, crops, CFG)
+    # Five steps, a last look, and once to measure what the backward pass keeps.
+    for tune, wanted in (("head", (1, 1)), ("layer4+head", (1, 7)), ("all", (7, 7))):
+        seen.clear()
+        cfg = replace(CFG, tune=tune, learning_rate=1e-5, num_steps=5, threshold_px=0.0)
+        eft.fit(model, body, crops, [1, 2], 0.0, None, cfg, own)
+        assert (seen["until_layer3"], seen["from_layer4"]) == wanted, tune
+
+
+def test_batch_norm_and_dropout_stay_as_they_are(model, body, crops):
+    encoded = model.encode(crops, "all")
+    weights = Weights(model, "all")
+    theta = weights.base.repeat(2, 1)
+    assert torch.equal(weights.forward(theta, encoded), weights.forward(theta, encoded))
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms and all(not m.training and not m.num_batches_tracked for m in norms)
+
+
+def test_the_regressor_says_what_is_tuned_by_default(model):
+    lifter = Lifter.from_weights(resolve(Lifter.spec))
+    assert settled(EftConfig(), lifter).tune == "norm+bias"
+    assert settled(EftConfig(), model).tune == "layer4+head"
+    assert settled(EftConfig(tune="all"), model).learning_rate == model.rates["all"]
+    assert settled(PUBLISHED_EFT, model) == PUBLISHED_EFT
+    assert settled(replace(PUBLISHED_EFT, learning_rate=1e-4), model).learning_rate == 1e-4
+    for network in (lifter, model):
+        assert all(network.tunable(which) for which in network.rates)
+    with pytest.raises(ConfigError, match="tune must be one of all"):
+        settled(EftConfig(tune="norm+bias"), model)
+
+
+MEASURE = """
+import sys, threading, time, torch
+from eftvideo import capacity
+from eftvideo.regressors.hmr import HmrConfig, Model
+from eftvideo.tuning import Adam, Weights
+torch.set_num_threads(1)
+model = Model(HmrConfig(depth=18, crop_size_px=64, width=32)).eval().requires_grad_(False)
+weights, num = Weights(model, sys.argv[1]), int(sys.argv[2])
+pixels = torch.zeros(num, 3, 64, 64, dtype=torch.uint8)
+class Crops: image = pixels
+encoded = model.encode(Crops, sys.argv[1])
+each = capacity.bytes_per_person(weights, encoded[:1])
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+before, most = resident(), [0]
+def watch():
+    while True:
+        most[0] = max(most[0], resident())
+        time.sleep(0.001)
+threading.Thread(target=watch, daemon=True).start()
+theta = weights.base.repeat(num, 1)
+zeros = torch.zeros(num, dtype=torch.int64)
+adam = Adam(torch.zeros_like(theta), torch.zeros_like(theta), zeros)
+best = theta.clone()
+rows = torch.arange(num)
+def step():
+    leaf = theta[rows].requires_grad_()
+    (gradient,) = torch.autograd.grad(weights.forward(leaf, encoded).square().sum(), leaf)
+    adam.step(theta, gradient[rows], rows, 1e-4, 0.0, weights.base)
+for _ in range(2):
+    step()
+    best[rows] = theta[rows]
+print(num * each, most[0] - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is resident")
+@pytest.mark.parametrize(("tune", "num"), [("head", 12), ("all", 6)])
+def test_memory_is_as_predicted(tune, num):
+    env = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
+    words = [sys.executable, "-c", MEASURE, tune, str(num)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
+    predicted, measured = map(int, done.stdout.split())
+    assert 0.6 * predicted < measured < 1.25 * predicted, (predicted, measured)
+
+
+def test_people_are_tuned_in_chunks_that_fit(model, body, crops, monkeypatch, caplog):
+    cfg = replace(CFG, tune="head", num_steps=3)
+    weights = Weights(model, "head")
+    each = capacity.bytes_per_person(weights, model.encode(crops, "head")[:1])
+    assert each > 7 * 4 * weights.base.numel()
+    together, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
+    monkeypatch.setattr(capacity, "free_bytes", lambda device: int(1.9 * each))
+    with caplog.at_level("INFO", "eftvideo"):
+        chunks, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
+    assert "1 of 2 people are tuned at once" in caplog.text
+    assert torch.allclose(together.loss_px, chunks.loss_px, atol=1e-2)
+
+
+def test_smpl_betas_are_not_taken_for_ours(tmp_path, body, crops, caplog, monkeypatch):
+    monkeypatch.setenv("EFTVIDEO_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = write_checkpoint(tmp_path / "hmr-eft.pt", random_tensors(), "eft")
+    regressor = networks.load_regressor(RunConfig(regressor="hmr"), "cpu", body)
+    assert isinstance(regressor, PoseOnly) and "shapes come from the keypoints" in caplog.text
+    assert networks.regressor_file(RunConfig(regressor="hmr")) == path
+    named = RunConfig(regressor="hmr", regressor_weights="hmr-eft", weights_camera="spin")
+    assert networks.regressor_file(named) == path
+    assert networks.load_regressor(named, "cpu", body).inner.cfg.camera == "spin"  # type: ignore
+    with pytest.raises(ConfigError, match="no camera 'none': choose one of spin, eft"):
+        networks.load_regressor(replace(named, weights_camera="none"), "cpu", body)
+    with pytest.raises(ConfigError, match="leave the option out"):
+        networks.load_regressor(RunConfig(weights_camera="spin"), "cpu", body)
+
+
+def test_shape_of_a_pose_only_network_is_found_by_the_fit(model, body, crops):
+    smpl = Model(replace(SMALL, body="smpl")).eval().requires_grad_(False)
+    smpl.load_state_dict(model.state_dict())
+    lifter = Lifter.from_weights(resolve(Lifter.spec))
+    regressor = PoseOnly(smpl, lifter).eval()
+    own = eft.regress(regressor, body, crops)
+    plain = eft.regress(model, body, crops)
+    assert (own.prediction.params.betas == 0).all()
+    assert torch.equal(own.prediction.params.body_pose, plain.prediction.params.body_pose)
+    fit, _ = eft.fit(regressor, body, crops, [1, 2], 0.0, None, replace(CFG, learning_rate=None))
+    assert fit.loss_px.max() < own.loss_px.max()
+    assert (fit.prediction.params.betas.abs().amax(1) > 0.01).any()
+    assert regressor.shape_source is lifter
+
+
+def test_command_line(tiny_clip, tmp_path, model):
+    path = tmp_path / "small.safetensors"
+    save_file(model.state_dict(), path, model.metadata())
+    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15", "--steps", "2"]
+    words += ["--regressor", "hmr", "--weights", str(path), "-o", str(tmp_path)]
+    done = CliRunner().invoke(app, [*words, "--tune", "head"])
+    assert done.exit_code == 0, done.output
+    result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
+    assert len(result.frame) >= 6 and np.isfinite(result.transl).all()
+    assert result.config["eft"]["tune"] == "head"
+    assert result.config["eft"]["learning_rate"] == model.rates["head"]
+    assert result.config["crop"]["box_scale"] == CropConfig().box_scale
+    done = CliRunner().invoke(app, [*words, "--recipe", "published"])
+    assert done.exit_code == 0, done.output
+    config = load_result(tmp_path / f"{tiny_clip.stem}.npz").config
+    assert config["eft"]["tune"] == "all" and config["eft"]["learning_rate"] == 5e-6
+    assert config["warm_start"] is False
+    failed = CliRunner().invoke(app, [*words, "--tune", "norm+bias"])
+    assert failed.exit_code == 2 and "tune must be one of all" in failed.output
+
+
+@pytest.mark.parametrize("method", ["regress", "smplify"])
+def test_other_methods_see_pixels_too(tiny_clip, tmp_path, model, method):
+    path = tmp_path / "small.safetensors"
+    save_file(model.state_dict(), path, model.metadata())
+    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15", "--method", method]
+    words += ["--regressor", "hmr", "--weights", str(path), "-o", str(tmp_path)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert len(load_result(tmp_path / f"{tiny_clip.stem}.npz").frame) >= 6
