@@ -173,6 +173,9 @@ class VideoWriter:
             *("-vf", filters, "-fps_mode", "passthrough"),
             *("-enc_time_base", f"1:{self._timescale}"),
             *("-c:v", "libx264", "-preset", self._render.preset, "-crf", str(self._render.crf)),
+            # x264's macroblock tree reads memory that it never wrote (with AVX-512): the same
+            # frames would not always give the same file.
+            *("-x264-params", "mbtree=0"),
             *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
             *("-color_range", "tv"),
         ]
