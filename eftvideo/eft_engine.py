@@ -25,6 +25,8 @@ from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplP
 
 Listener = Callable[[Tensor, Tensor], None]
 """Told the rows (n,) that were just finished, and their 2D errors (n,) in px."""
+EVEN_ROWS = 8
+"""Numbers that a CPU's vector unit takes at once."""
 
 
 @dataclass(frozen=True)
@@ -114,20 +116,15 @@ class Engine:
     def _step(self, slots: _Slots) -> Tensor:
         """Look at every active slot, move those that go on; returns those that are done."""
         cfg, active = self.cfg, slots.active
-        rows = slots.row[active]
-        part, weight = self.crops.select(rows), self.weight[rows]
-        leaf = slots.theta[active].requires_grad_()
-        with torch.enable_grad():
-            raw = self.weights.forward(leaf, self.encoded[rows])
-            answer = hold_shape(self.regressor.decode(raw, part), part, self.body)
-            pred, depth = projected(self.body, answer, part)
-            loss = losses.eft_loss(pred, part, weight, answer.params.betas, answer.pred_cam, cfg)
-            loss = loss + cfg.depth_weight * (depth - self.own_depth[rows]).square().mean(-1)
-        seen, target = pred.detach(), part.keypoints[..., :2]
-        error = losses.inlier_error_px(seen, target, weight, cfg.robust_px)
+        all_rows = self._filled_up(active)
+        leaf = slots.theta[all_rows].requires_grad_()
+        raw, pred, loss = self._look(leaf, slots.row[all_rows])
+        rows, num = slots.row[active], len(active)
+        part, weight, seen = self.crops.select(rows), self.weight[rows], pred.detach()[:num]
+        error = losses.inlier_error_px(seen, part.keypoints[..., :2], weight, cfg.robust_px)
         gain = 2.0 * error * cfg.stall_px * cfg.reproject_weight / losses.CROP_HALF_PX**2
-        plain = losses.crop_error_px(seen, target, weight)
-        slots.offer(loss.detach(), raw.detach(), plain, gain)
+        plain = losses.crop_error_px(seen, part.keypoints[..., :2], weight)
+        slots.offer(loss.detach()[:num], raw.detach()[:num], plain, gain)
         go_on = (
             (error > cfg.threshold_px)
             & (slots.stalled[active] < cfg.stall_steps)
@@ -138,9 +135,32 @@ class Engine:
             (gradient,) = torch.autograd.grad(loss.sum(), leaf)
             going = active[go_on]
             rates = (self.weights.rate, cfg.pull, self.weights.base)
-            slots.adam.step(slots.theta, gradient[go_on], going, *rates)
+            slots.adam.step(slots.theta, gradient[:num][go_on], going, *rates)
             slots.num_steps[going] += 1
         return active[~go_on]
+
+    def _filled_up(self, active: Tensor) -> Tensor:
+        """The active slots, the first repeated until a multiple of `EVEN_ROWS` is full.
+
+        Matrix products of other sizes round in other ways, and Adam makes much of little: without
+        this a person's fit would depend, in the fourth digit, on who else is fitted. Networks that
+        look at pixels are too large to be asked for nothing.
+        """
+        if self.regressor.needs == "image":
+            return active
+        return torch.cat([active, active[:1].expand(-len(active) % EVEN_ROWS)])
+
+    def _look(self, theta: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Raw answers, keypoints in the crop, and the objective, of rows with weights `theta`."""
+        cfg, part = self.cfg, self.crops.select(rows)
+        with torch.enable_grad():
+            raw = self.weights.forward(theta, self.encoded[rows])
+            answer = hold_shape(self.regressor.decode(raw, part), part, self.body)
+            pred, depth = projected(self.body, answer, part)
+            betas, cam = answer.params.betas, answer.pred_cam
+            loss = losses.eft_loss(pred, part, self.weight[rows], betas, cam, cfg)
+            loss = loss + cfg.depth_weight * (depth - self.own_depth[rows]).square().mean(-1)
+        return raw, pred, loss
 
     @torch.no_grad()
     def _finish(self, slots: _Slots, stopped: Tensor) -> Tensor:

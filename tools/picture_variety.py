@@ -13,7 +13,7 @@ from eftvideo.skeletons import SMPL24, mirror_index
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops
 
-NEW_BACKGROUND = 0.5
+NEW_BACKGROUND = 0.25
 ZOOM, SHIFT = 0.08, 0.05
 """Spread of the window's side and place, as shares of the crop."""
 
@@ -63,7 +63,7 @@ def plain(data: Pictures, rows: Tensor, side_px: int) -> Crops:
 
 
 def _other_ground(image: Tensor, mask: Tensor, donor: Tensor, g: torch.Generator) -> Tensor:
-    """Half of the pictures get another picture, rolled sideways, behind their person."""
+    """Some pictures get another picture, rolled sideways, behind their person."""
     roll = int(torch.randint(image.shape[3] // 3, 2 * image.shape[3] // 3, (1,), generator=g))
     behind = donor.permute(0, 3, 1, 2).roll(roll, dims=3).float()
     chosen = torch.rand(len(image), generator=g) < NEW_BACKGROUND

@@ -4,9 +4,9 @@ python tools/train_image_regressor.py --pictures FOLDER --out FOLDER [--steps 60
 
 FOLDER of pictures: tools/render_pictures.py. The network is a ResNet-18 with
 the iterative head, from scratch, trained on what the lifter is trained for (train_losses.py), in
-bfloat16, most of the way on smaller crops. Two layers beside the head get the trunk going, and are
-thrown away: one draws heat maps of the keypoints from the third stage, one tells joints and
-keypoints straight from the pooled features. At first the trunk learns by them alone.
+bfloat16, most of the way on smaller crops. Layers beside the head get the trunk going, and are
+thrown away: one draws heat maps of the keypoints from the third stage, two tell joints, keypoints
+and heading straight from the pooled features, as numbers and as bins. At first the trunk learns by them alone.
 The weights that are kept are an average over the last steps. Goes on from a checkpoint that
 is there; OUT/hmr.safetensors is for `eftvideo run --regressor hmr --weights`.
 """
@@ -37,14 +37,16 @@ from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops, Prediction
 
 STORED_PX = 160
-COARSE, COARSE_SHARE = 0.75, 0.75
+COARSE, COARSE_SHARE = 0.75, 0.85
 """Crops have this share of their side, for this share of the steps at first: half the time."""
-ALONE_SHARE = 0.4
+ALONE_SHARE = 0.3
 """Share of the steps in which the head learns on a trunk that it has no say in."""
 BATCH = 32
 EMA = 0.998
 TELL_WEIGHT, HEAT_WEIGHT = 10.0, 20.0
 """Of the helper's mean absolute errors (metres, crop units) and of its heat maps' cross entropy."""
+BINS, SORT_WEIGHT = 24, 1.0
+"""Bins of each coordinate over -1.2 to 1.2, and of the heading; weight of their cross entropy."""
 HEAT_CELLS, HEAT_SPREAD = 4, 0.08
 """Cells a side into which a cell of the third stage is divided; spread of spots, crop units."""
 LOG_EVERY, SAVE_EVERY, EVAL_EVERY = 100, 200, 1000
@@ -73,12 +75,27 @@ def seen_points(crops: Crops, truth: Truth) -> Tensor:
     return torch.cat([joints.flatten(1), flat.clamp(-1.5, 1.5).flatten(1)], dim=1)
 
 
+def bins_of(points: Tensor, truth: Truth, crops: Crops) -> Tensor:
+    """(N, 35, BINS) shares that sum to 1: of the keypoints' x and y (`points` as `seen_points` has
+    them), and of the angle at which the person faces the camera."""
+    spots = (torch.arange(BINS) + 0.5) / BINS
+    place = (points[:, 24 * 3 :] / 1.2).clamp(-0.99, 0.99)[..., None] / 2.0 + 0.5
+    near = torch.softmax(-0.5 * ((place - spots) * BINS).square(), dim=2)
+    view = camera.crop_view_rotation(crops.center_px, crops.image_size_px, crops.focal_length_px)
+    forward = (view @ truth.rotations[:, 0])[:, :, 2]
+    turn = torch.atan2(forward[:, 0], -forward[:, 2])[:, None] / (2.0 * math.pi)
+    apart = (turn - spots + 0.5) % 1.0 - 0.5
+    facing = torch.softmax(-0.5 * (apart * BINS).square(), dim=1)
+    return torch.cat([near, facing[:, None]], dim=1)
+
+
 class Helper(nn.Module):
     """What gets the trunk going: answers that need no iterations and no rotations."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.tell = nn.Linear(num_features, 24 * 3 + 17 * 2)
+        self.sort = nn.Linear(num_features, (17 * 2 + 1) * BINS)
         self.heat = nn.Conv2d(num_features // 2, 17 * HEAT_CELLS**2, 1)
         nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]
 
@@ -97,7 +114,10 @@ class Helper(nn.Module):
         x, y = ((at - place[..., k, None]).square() for k in (0, 1))
         target = torch.exp(-(x[:, :, None] + y[..., None]) / (2.0 * HEAT_SPREAD**2))
         heat = F.binary_cross_entropy_with_logits(maps, target)
-        return TELL_WEIGHT * (told - points).abs().mean() + HEAT_WEIGHT * heat
+        sure = self.sort(features).float().unflatten(1, (-1, BINS)).log_softmax(dim=2)
+        sort = -(sure * bins_of(points, truth, crops)).sum(dim=2)
+        tell = TELL_WEIGHT * (told - points).abs().mean()
+        return tell + HEAT_WEIGHT * heat + SORT_WEIGHT * (sort[:, :-1].mean() + sort[:, -1].mean())
 
 
 class Trainer:
@@ -234,7 +254,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--crop", type=int, default=128, help="side of the crops, px")
     parser.add_argument("--shards", type=int, help="train on so many shards only")
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=7e-4)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(1)

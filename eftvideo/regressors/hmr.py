@@ -81,7 +81,7 @@ class Model(ResNet):
     published = PUBLISHED
     cameras = CONVENTIONS
     """What `--weights-camera` may say."""
-    rates: Mapping[str, float] = {"layer4+head": 1e-5, "head": 3e-5, "all": 5e-6}
+    rates: Mapping[str, float] = {"head": 1e-5, "layer4+head": 1e-5, "all": 5e-6}
     betas_of: Literal["neutral", "smpl"]
     init_pose: Tensor
     init_shape: Tensor
