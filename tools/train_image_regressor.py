@@ -2,13 +2,13 @@
 
 python tools/train_image_regressor.py --pictures FOLDER --out FOLDER [--steps 6000]
 
-FOLDER of pictures: tools/render_pictures.py. The network is a ResNet-18 with
-the iterative head, from scratch, trained on what the lifter is trained for (train_losses.py), in
-bfloat16, most of the way on smaller crops. Layers beside the head get the trunk going, and are
-thrown away: one draws heat maps of the keypoints from the third stage, two tell joints, keypoints
-and heading straight from the pooled features, as numbers and as bins. At first the trunk learns by them alone.
-The weights that are kept are an average over the last steps. Goes on from a checkpoint that
-is there; OUT/hmr.safetensors is for `eftvideo run --regressor hmr --weights`.
+FOLDER of pictures: tools/render_pictures.py. The network is a ResNet-18 with the iterative head,
+from scratch, trained on what the lifter is trained for (train_losses.py), in bfloat16, most of the
+way on smaller crops. Layers beside the head get the trunk going, and are thrown away: one draws
+heat maps of the keypoints from the third stage, two tell joints, keypoints and heading straight
+from the pooled features, as numbers and as bins. At first the trunk learns by them alone. The
+weights that are kept are an average over the last steps. Goes on from a checkpoint that is there;
+OUT/hmr.safetensors is for `eftvideo run --regressor hmr --weights`.
 """
 
 from __future__ import annotations
