@@ -21,7 +21,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from export_bodies import HANDS, smpl_file, smplh_file
+from scipy.spatial.transform import Rotation
 
 from eftvideo.export import ExportedFile, export_result
 from eftvideo.skeletons import SMPL24
@@ -78,6 +79,8 @@ class Person:
     """From the start of the range that was run."""
     joints_m: np.ndarray
     """(F, 24, 3) camera frame."""
+    vectors: np.ndarray
+    """(F, 24, 3) axis-angle."""
 
     def rows_at(self, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Samples that are at the time of a row, and those rows."""
@@ -118,6 +121,7 @@ def people_of(path: Path) -> list[Person]:
                 r["frame"][rows],
                 r["time_s"][rows] - start_s,
                 r["joints3d"][rows].astype(float),
+                np.hstack([r["global_orient"], r["body_pose"]])[rows].reshape(-1, 24, 3),
             )
             for i in np.unique(r["track_id"])
             for rows in [r["track_id"] == i]
@@ -158,7 +162,7 @@ def _aitviewer(people: list[Person], files: list[ExportedFile], folder: Path) ->
             sequence = SMPLSequence.from_amass(str(file.path), log=True)
         joints = np.asarray(sequence.joints)[:, :22] @ np.array(sequence.rotation).T
         times_s = np.load(file.path)["sample_time_s"]
-        short = Person(person.track_id, person.frame, person.time_s, person.joints_m[:, :22])
+        short = replace(person, joints_m=person.joints_m[:, :22])
         yield _line("amass", f"aitviewer {version('aitviewer')}", short, times_s, joints, Y_UP)
 
 
@@ -205,8 +209,10 @@ def bvh(people: list[Person], files: list[ExportedFile]) -> Iterator[Line]:
             read = pybvh.read_bvh_file(str(file.path))
             order = [read.joint_names.index(n) for n in SMPL24]
             joints = np.asarray(read.joint_positions())[:, order] / 100.0
-            reader = f"pybvh {version('pybvh')}"
-            yield _line("bvh", reader, person, times_s, joints, Y_UP)
+            line = _line("bvh", f"pybvh {version('pybvh')}", person, times_s, joints, Y_UP)
+            turned = np.asarray(read.to_rotmat()[1])[:, order]
+            degrees = _degrees_off(turned, person, times_s)
+            yield replace(line, compared=f"{line.compared}; rotations {degrees:.5f} degrees off")
         with contextlib.suppress(ImportError):
             import bvhio  # pyright: ignore[reportMissingImports]
 
@@ -218,6 +224,16 @@ def bvh(people: list[Person], files: list[ExportedFile]) -> Iterator[Line]:
                 places.append([at[n] for n in SMPL24])
             joints = np.array(places) / 100.0
             yield _line("bvh", f"bvhio {version('bvhio')}", person, times_s[some], joints, Y_UP)
+
+
+def _degrees_off(turned: np.ndarray, person: Person, times_s: np.ndarray) -> float:
+    """Largest angle between (S, 24, 3, 3) rotations of a y-up file and those of the npz."""
+    samples, rows = person.rows_at(times_s)
+    want = Rotation.from_rotvec(person.vectors[rows].reshape(-1, 3)).as_matrix()
+    want = want.reshape(-1, 24, 3, 3)
+    want[:, 0] = Y_UP @ want[:, 0]
+    off = Rotation.from_matrix((np.swapaxes(want, -1, -2) @ turned[samples]).reshape(-1, 3, 3))
+    return float(np.degrees(off.magnitude()).max())
 
 
 def plain_json(people: list[Person], file: ExportedFile) -> Iterator[Line]:

@@ -18,6 +18,8 @@ from eftvideo.results import Result
 from eftvideo.types import FILLED, REJECTED
 
 MAX_CHARTS = 12
+_SETTLED = ("eft.tune", "eft.learning_rate")
+"""Open by default; the run writes down what it chose for its regressor, so both always differ."""
 _STYLE = """
 :root{--ink:#1d2229;--soft:#626b77;--line:#dfe3e8;--card:#fff;--page:#f4f5f7;--bad:#d6332f;
 --fill:#5b9bd5;color-scheme:light dark}
@@ -231,6 +233,8 @@ def _settings(result: Result) -> str:
     names = {f.name for f in dataclasses.fields(RunConfig)}
     told = {k: v for k, v in result.config.items() if k in names}
     facts = {k: v for k, v in result.config.items() if k not in names}
+    for name in _SETTLED:
+        default.pop(name, None)
     lines = [(k, v, k in default and default[k] != v) for k, v in _flat(told)]
     changed = [line for line in lines if line[2]]
     more = [(k, v, False) for k, v in _flat(facts | {"body_model": result.body_model})]

@@ -107,7 +107,7 @@ def test_changed_settings_come_first(finished, tmp_path):
     plain = replace(finished.result, config=config)
     text = write_report(plain, finished.clip, tmp_path).read_text(encoding="utf-8")
     assert "All as they are by default." in text and 'class="changed"' not in text
-    config["eft"]["num_steps"] = 7
+    config["eft"] |= {"num_steps": 7, "tune": "all", "learning_rate": 0.1}
     text = write_report(plain, finished.clip, tmp_path).read_text(encoding="utf-8")
     words = Page(text).words
     place = words.index("Settings")
