@@ -31,10 +31,12 @@ from picture_variety import plain
 from train_evidence_head import answers, load_head, shipped_lifter
 from train_image_regressor import predict
 
-from eftvideo import eft
+from eftvideo import camera, eft
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
+from eftvideo.crops import CROP_SIDE_PX
 from eftvideo.regressors import Regressor, hmr, lifter
+from eftvideo.skeletons import COCO17, mirror_index
 from eftvideo.types import Crops
 
 HMR_EFT = replace(EftConfig(), tune="head", learning_rate=1e-4, max_people=16)
@@ -94,11 +96,42 @@ def lifter_rows(
 ) -> None:
     """The lifter, and what corrects it, with and without the frames around."""
     model = shipped_lifter()
+    sure = torch.full((len(data), 17, 1), 0.95)
+    exact = replace(data.crops, keypoints=torch.cat([true_keypoints(data), sure], dim=2))
+    raw, crops = answers(model, None, replace(data, crops=exact), context=False)
+    values = errors(body, model.decode(raw, crops), crops, data.truth)
+    add_row(table, "lifter; true keypoints of this frame only", values)
     for context, what in ((False, "this frame only"), (True, "frames around")):
         for name, head in heads.items():
             raw, crops = answers(model, head, data, context)
             values = errors(body, model.decode(raw, crops), crops, data.truth)
             add_row(table, f"{name}; {what}", values)
+
+
+def true_keypoints(data: Pictures) -> Tensor:
+    """(N, 17, 2) crop coordinates."""
+    crops, points = data.crops, data.truth.points[:, 24 : 24 + 17]
+    px = camera.project(points, crops.focal_length_px, crops.image_size_px)
+    return (px - crops.center_px[:, None]) / (crops.size_px[:, None, None] / 2)
+
+
+def print_detector(data: Pictures) -> None:
+    """How far detected keypoints are from the true ones, px of a 224 px crop."""
+    crops, half, true = data.crops, CROP_SIDE_PX / 2, true_keypoints(data)
+    found, seen = crops.keypoints[..., :2], crops.keypoints[..., 2] >= 0.3
+    near = (found - true).norm(dim=-1)
+    crossed = (found - true[:, mirror_index(COCO17)]).norm(dim=-1)
+    limbs = torch.tensor([not n.endswith(("nose", "eye", "ear")) for n in COCO17])
+    swapped = ((near * seen * limbs).sum(1) > (crossed * seen * limbs).sum(1)).float().mean()
+    print(f"detector: left and right changed places in {100 * swapped:.1f} % of the pictures")
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
+        joints = [COCO17.index(f"{side}_{part}") for side in ("left", "right")]
+        far, use = half * near[:, joints], seen[:, joints]
+        down = half * (found - true)[:, joints, 1][use].median()
+        print(
+            f"{part:10} median {far[use].median():5.1f}, "
+            f"90 % within {far[use].quantile(0.9):5.1f}, down {down:5.1f}, not seen {100 * (~use).float().mean():4.1f} %"
+        )
 
 
 def main() -> None:
@@ -115,6 +148,7 @@ def main() -> None:
     body, model, table = load_body(), shipped_lifter(), Table()
     side = hmr.Model.from_weights(args.hmr).crop_size_px if args.hmr else None
     data = read_pictures(args.pictures, "test", features=bool(args.head), side_px=side)
+    print_detector(data)
     header(f"{len(data)} held-out pictures")
     heads: dict[str, EvidenceHead | None] = {"lifter": None}
     for name, folder in (("+ head, keypoints only", args.control), ("+ head, features", args.head)):
