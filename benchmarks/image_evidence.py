@@ -130,7 +130,8 @@ def print_detector(data: Pictures) -> None:
         down = half * (found - true)[:, joints, 1][use].median()
         print(
             f"{part:10} median {far[use].median():5.1f}, "
-            f"90 % within {far[use].quantile(0.9):5.1f}, down {down:5.1f}, not seen {100 * (~use).float().mean():4.1f} %"
+            f"90 % within {far[use].quantile(0.9):5.1f}, "
+            f"down {down:5.1f}, not seen {100 * (~use).float().mean():4.1f} %"
         )
 
 
