@@ -130,8 +130,9 @@ def test_lines_are_the_errors(written, some_rejected):
     person = some_rejected.track(1)
     points = np.array([[float(v) for v in p.split(",")] for p in lines[1]["points"].split()])
     (top,) = set(re.findall(r'top:0">(\d+) px', written))
-    np.testing.assert_allclose(points[:, 1], 90 * (1 - person.loss_px / float(top)), atol=0.06)
-    assert (points[:, 1] >= 0).all()
+    share = np.minimum(person.loss_px / float(top), 1.0)  # the largest 2 % are cut off
+    np.testing.assert_allclose(points[:, 1], 90 * (1 - share), atol=0.06)
+    assert (share < 1.0).sum() >= 6
     before = [float(p.split(",")[1]) for p in lines[0]["points"].split()]
     assert np.mean(before) < points[:, 1].mean(), "errors before the fit are drawn higher"
 
