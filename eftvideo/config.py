@@ -94,7 +94,7 @@ class EftConfig:
     """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
     ankle_weight: float = 1.0
     """Weight of the ankles; EFT leaves them to the legs' directions."""
-    robust_px: float = 8.0
+    robust_px: float = 7.0
     """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
     betas_weight: float = 0.001
     """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units."""

@@ -208,8 +208,9 @@ def test_shape_of_a_pose_only_network_is_found_by_the_fit(model, body, crops):
     plain = eft.regress(model, body, crops)
     assert (own.prediction.params.betas == 0).all()
     assert torch.equal(own.prediction.params.body_pose, plain.prediction.params.body_pose)
-    fit, _ = eft.fit(regressor, body, crops, [1, 2], 0.0, None, replace(CFG, learning_rate=None))
-    assert fit.loss_px.max() < own.loss_px.max()
+    cfg = replace(CFG, learning_rate=None, max_loss_px=1e3)
+    fit, _ = eft.fit(regressor, body, crops, [1, 2], 0.0, None, cfg)
+    assert (fit.loss_px < own.loss_px).all()
     assert (fit.prediction.params.betas.abs().amax(1) > 0.01).any()
     assert regressor.shape_source is lifter
 

@@ -74,7 +74,7 @@ class Model(nn.Module):
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
     betas_of: Literal["neutral", "smpl"] = "neutral"
-    rates: Mapping[str, float] = dict.fromkeys(("norm+bias", "all", "late", "last", "head"), 2e-3)
+    rates: Mapping[str, float] = dict.fromkeys(("norm+bias", "all", "late", "last", "head"), 1.5e-3)
 
     def __init__(self, cfg: LifterConfig | None = None) -> None:
         super().__init__()
