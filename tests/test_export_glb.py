@@ -164,7 +164,7 @@ def test_people_are_there_only_while_they_were_seen(tmp_path):
     _, _, tracks = play(doc, array, 1)
     when, scale, way = tracks[(doc["skins"][1]["joints"][0], "scale")]
     assert way == "STEP"
-    np.testing.assert_allclose(when, [0.0, 0.15, 0.35 + 0.04], atol=1e-6)
+    np.testing.assert_allclose(when, [0.0, 0.15 - 0.02, 0.35 + 0.04], atol=1e-6)
     np.testing.assert_array_equal(scale, np.repeat([[0.0], [1.0], [0.0]], 3, axis=1))
     assert presence(np.array([0.0]))[0].tolist() == pytest.approx([0.0, 1 / 30])
     assert result.track(4).time_s[0] == 0.15

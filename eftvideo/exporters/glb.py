@@ -218,10 +218,14 @@ def _add_channels(
 
 
 def presence(times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Key times (K,) and scales (K, 3), float32: 1 while the person is there, else 0."""
+    """Key times (K,) and scales (K, 3), float32: 1 while the person is there, else 0.
+
+    From half a frame before the first: rounded, the first frame's own time may be just too late.
+    """
     period_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0 / 30.0
-    keys = [(max(float(times_s[0]), 0.0), 1.0), (float(times_s[-1]) + period_s, 0.0)]
-    if times_s[0] > _TICK_S:
+    start_s = max(float(times_s[0]) - 0.5 * period_s, 0.0)
+    keys = [(start_s, 1.0), (float(times_s[-1]) + period_s, 0.0)]
+    if start_s > _TICK_S:
         keys.insert(0, (0.0, 0.0))
     when, shown = np.array(keys, np.float32).T
     return np.ascontiguousarray(when), np.repeat(shown[:, None], 3, axis=1)
