@@ -1,8 +1,8 @@
 """How many people EFT can tune at once: what one takes, against the memory that is free.
 
 A person takes `COPIES` times the tuned weights: the weights, their best so far, Adam's two moments,
-and during a step the leaf that is differentiated, its gradient and the parts that this is put
-together from. To this come the activations that the backward pass needs, which are measured.
+and during a step the copy that is differentiated (unless everybody steps) and its gradient. To
+this come the activations that the backward pass needs, which are measured.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from eftvideo.tuning import Weights
 
 log = logging.getLogger(__name__)
 
-COPIES = 7
+COPIES = 6
+CPU_NUMBERS = 1 << 23
+"""Tuned weights of all people together on a CPU: more at once only cost page faults."""
 SHARE_GPU, SHARE_CPU = 0.8, 0.5
 """Of the free memory that is used; a CPU's belongs to other programs too."""
 
@@ -79,6 +81,8 @@ def people_at_once(weights: Weights, encoded: Tensor, most: int) -> int:
     each = bytes_per_person(weights, encoded[:1])
     free = free_bytes(weights.base.device)
     num = max(1, min(most, free // each))
+    if weights.base.device.type == "cpu":
+        num = max(1, min(num, CPU_NUMBERS // weights.base.numel()))
     if num < most:
         log.info(
             "%d of %d people are tuned at once: each takes %.0f MB, %.0f MB are free",

@@ -117,8 +117,9 @@ class Engine:
         """Look at every active slot, move those that go on; returns those that are done."""
         cfg, active = self.cfg, slots.active
         all_rows = self._filled_up(active)
-        leaf = slots.theta[all_rows].requires_grad_()
-        raw, pred, loss = self._look(leaf, slots.row[all_rows])
+        is_whole = all_rows is active and len(active) == len(slots.theta)
+        leaves = self.weights.parts(slots.theta if is_whole else slots.theta[all_rows])
+        raw, pred, loss = self._look(leaves, slots.row[all_rows])
         rows, num = slots.row[active], len(active)
         part, weight, seen = self.crops.select(rows), self.weight[rows], pred.detach()[:num]
         error = losses.inlier_error_px(seen, part.keypoints[..., :2], weight, cfg.robust_px)
@@ -132,10 +133,12 @@ class Engine:
             & self.enough[rows]
         )
         if bool(go_on.any()):
-            (gradient,) = torch.autograd.grad(loss.sum(), leaf)
+            gradients = torch.autograd.grad(loss.sum(), leaves)
+            every = bool(go_on.all())
             going = active[go_on]
             rates = (self.weights.rate, cfg.pull, self.weights.base)
-            slots.adam.step(slots.theta, gradient[:num][go_on], going, *rates)
+            parts = [g[:num] if every else g[:num][go_on] for g in gradients]
+            slots.adam.step(slots.theta, parts, going, *rates)
             slots.num_steps[going] += 1
         return active[~go_on]
 
@@ -150,8 +153,8 @@ class Engine:
             return active
         return torch.cat([active, active[:1].expand(-len(active) % EVEN_ROWS)])
 
-    def _look(self, theta: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Raw answers, keypoints in the crop, and the objective, of rows with weights `theta`."""
+    def _look(self, theta: Sequence[Tensor], rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Raw answers, keypoints in the crop, and the objective, of rows with these weights."""
         cfg, part = self.cfg, self.crops.select(rows)
         with torch.enable_grad():
             raw = self.weights.forward(theta, self.encoded[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -59,9 +60,20 @@ class Weights:
         self._sizes = [own[n].numel() for n in self.names]
         self.base = torch.cat([own[n].detach().flatten() for n in self.names])
 
-    def forward(self, theta: Tensor, encoded: Tensor) -> Tensor:
-        """Run each person's own network: (N, P) weights and (N, ...) inputs to (N, D)."""
-        parts = theta.split(self._sizes, dim=1)
+    def parts(self, theta: Tensor) -> list[Tensor]:
+        """(N, P) weights as one (N, size) view for each parameter, to be differentiated apart.
+
+        One gradient of all would have to be put together from theirs, at twice the memory.
+        """
+        return [part.detach().requires_grad_() for part in theta.split(self._sizes, dim=1)]
+
+    def forward(self, theta: Tensor | Sequence[Tensor], encoded: Tensor) -> Tensor:
+        """Run each person's own network: (N, P) weights and (N, ...) inputs to (N, D).
+
+        Args:
+            theta: the weights, or what `parts` gives of them. encoded: (N, ...).
+        """
+        parts = theta.split(self._sizes, dim=1) if isinstance(theta, Tensor) else theta
         stacked = {
             name: part.unflatten(1, shape)
             for name, part, shape in zip(self.names, parts, self._shapes, strict=True)
@@ -87,7 +99,7 @@ class Adam:
     def step(
         self,
         theta: Tensor,
-        gradient: Tensor,
+        gradient: Tensor | Sequence[Tensor],
         rows: Tensor,
         rate: float,
         pull: float = 0.0,
@@ -96,15 +108,19 @@ class Adam:
         """Move theta[rows] by one update, then a share of the way to `base`.
 
         Args:
-            theta: (S, P), changed. gradient: (n, P) of theta[rows]. rows: (n,).
+            theta: (S, P), changed. rows: (n,).
+            gradient: (n, P) of theta[rows], in one or in parts side by side.
             rate: the learning rate. pull: the share. base: (P,); None: nothing pulls.
         """
         self.count[rows] += 1
         width = max(1, CHUNK_NUMBERS // max(1, len(rows)))
-        for start in range(0, theta.shape[1], width):
-            part = slice(start, start + width)
-            moved = theta[rows, part] - self._change(gradient[:, part], rows, part, rate)
-            theta[rows, part] = moved if base is None else moved.lerp_(base[part], pull)
+        first = 0
+        for piece in [gradient] if isinstance(gradient, Tensor) else gradient:
+            for some in piece.split(width, dim=1):
+                part = slice(first, first + some.shape[1])
+                moved = theta[rows, part] - self._change(some, rows, part, rate)
+                theta[rows, part] = moved if base is None else moved.lerp_(base[part], pull)
+                first = part.stop
 
     def _change(self, gradient: Tensor, rows: Tensor, part: slice, rate: float) -> Tensor:
         b1, b2 = ADAM_BETAS

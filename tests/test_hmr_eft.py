@@ -150,9 +150,9 @@ adam = Adam(torch.zeros_like(theta), torch.zeros_like(theta), zeros)
 best = theta.clone()
 rows = torch.arange(num)
 def step():
-    leaf = theta[rows].requires_grad_()
-    (gradient,) = torch.autograd.grad(weights.forward(leaf, encoded).square().sum(), leaf)
-    adam.step(theta, gradient[rows], rows, 1e-4, 0.0, weights.base)
+    leaves = weights.parts(theta[rows])
+    gradients = torch.autograd.grad(weights.forward(leaves, encoded).square().sum(), leaves)
+    adam.step(theta, gradients, rows, 1e-4, 0.0, weights.base)
 for _ in range(2):
     step()
     best[rows] = theta[rows]
@@ -167,14 +167,14 @@ def test_memory_is_as_predicted(tune, num):
     words = [sys.executable, "-c", MEASURE, tune, str(num)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
     predicted, measured = map(int, done.stdout.split())
-    assert 0.6 * predicted < measured < 1.25 * predicted, (predicted, measured)
+    assert 0.8 * predicted < measured < 1.35 * predicted, (predicted, measured)
 
 
 def test_people_are_tuned_in_chunks_that_fit(model, body, crops, monkeypatch, caplog):
     cfg = replace(CFG, tune="head", num_steps=3)
     weights = Weights(model, "head")
     each = capacity.bytes_per_person(weights, model.encode(crops, "head")[:1])
-    assert each > 7 * 4 * weights.base.numel()
+    assert each > 6 * 4 * weights.base.numel()
     together, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
     monkeypatch.setattr(capacity, "free_bytes", lambda device: int(1.9 * each))
     with caplog.at_level("INFO", "eftvideo"):
