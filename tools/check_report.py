@@ -17,6 +17,8 @@ from pathlib import Path
 from chromium import DESKTOP, PHONE, Chromium
 
 SECTIONS = {"People", "2D error and steps over time", "Key frames", "Rejected fits", "Settings"}
+TALLEST_PX = 8000
+"""Chromium's pictures repeat themselves below."""
 _HEADINGS = "[...document.querySelectorAll('h2')].map(e => e.innerText)"
 _BROKEN = "[...document.images].filter(i => !(i.complete && i.naturalWidth > 0)).length"
 _SMALLEST = (
@@ -41,7 +43,8 @@ def check(browser: Chromium, page: Path, picture: Path) -> list[tuple[str, bool,
     headings, broken, smallest = js(_HEADINGS), js(_BROKEN), js(_SMALLEST)
     too_wide = js(_TOO_WIDE)
     js("document.querySelectorAll('details').forEach(d => d.open = true)")
-    browser.resize((size[0], js("document.documentElement.scrollHeight")), phone=size[0] < 600)
+    height_all = min(js("document.documentElement.scrollHeight"), TALLEST_PX)
+    browser.resize((size[0], height_all), phone=size[0] < 600)
     time.sleep(0.5)
     browser.picture(picture)
     missing = sorted(SECTIONS - set(headings))
