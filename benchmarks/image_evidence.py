@@ -39,9 +39,6 @@ from eftvideo.regressors import Regressor, hmr, lifter
 from eftvideo.skeletons import COCO17, mirror_index
 from eftvideo.types import Crops
 
-HMR_EFT = replace(EftConfig(), tune="head", learning_rate=1e-4, max_people=16)
-"""The head of HMR has about 2 million weights: rates are those of many weights, batches small."""
-
 Table = dict[str, dict[str, float]]
 
 
@@ -142,6 +139,7 @@ def main() -> None:
     parser.add_argument("--control", type=Path, help="the same, trained with --control")
     parser.add_argument("--hmr", type=Path, help="weights of tools/train_image_regressor.py")
     parser.add_argument("--eft", type=int, default=0, help="pictures to run EFT on")
+    parser.add_argument("--hmr-rate", type=float, help="Adam's rate; default: the regressor's own")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -166,7 +164,8 @@ def main() -> None:
             pixels = plain(part, torch.arange(len(part)), network.crop_size_px)
             flat: lifter.Model = model
             eft_rows(table, "lifter", flat, alone(part.crops), part, body, EftConfig())
-            eft_rows(table, "HMR", network, pixels, part, body, HMR_EFT)
+            tuned = EftConfig(max_people=16, learning_rate=args.hmr_rate)
+            eft_rows(table, "HMR", network, pixels, part, body, tuned)
     if args.json:
         args.json.write_text(json.dumps(table, indent=1) + "\n")
 
