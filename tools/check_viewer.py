@@ -109,11 +109,13 @@ class Page:
         self.press("Play")
         now = "[window.drawn.with_mesh, performance.now() / 1000]"
         (drawn, began), index = self.browser.js(now), self.viewer.index
-        time.sleep(seconds)
+        times_s = self.viewer.timeline.times_s
+        length_s = float(times_s[-1] - times_s[0]) + 1.0 / self.clip_fps
+        time.sleep(min(seconds, 0.8 * length_s))
         (drawn_then, end), index_then = self.browser.js(now), self.viewer.index
         self.press("Pause")
-        times_s, took = self.viewer.timeline.times_s, end - began
-        return (drawn_then - drawn) / took, float(times_s[index_then] - times_s[index]) / took
+        took, passed = end - began, float(times_s[index_then] - times_s[index]) % length_s
+        return (drawn_then - drawn) / took, passed / took
 
 
 def differ(a: np.ndarray, b: np.ndarray) -> float:
