@@ -8,23 +8,38 @@ from dataclasses import replace
 
 import numpy as np
 
-from eftvideo.config import RenderConfig, RunConfig, SmoothConfig, SmplifyConfig
+from eftvideo.config import EftConfig, RenderConfig, RunConfig, SmoothConfig, SmplifyConfig
 from eftvideo.evaluate import Evaluation
 from eftvideo.progress import Progress
 from eftvideo.results import Result
 from eftvideo.types import FILLED
 
 SHIPPED = RunConfig(render=RenderConfig(enabled=False), device="cpu")
+SMPLIFY_BEST = replace(
+    SmplifyConfig(),
+    pose_weight=SmplifyConfig().pose_weight / 2.0,
+    angle_weight=SmplifyConfig().angle_weight / 2.0,
+    shape_weight=SmplifyConfig().shape_weight / 2.0,
+    body_hip_weight=1.0,
+    robust_px=20.0,
+)
+"""The constants that smplify_constants.py found best: hips in, 2D term x 4, robust at 20 px."""
+EFT_CLOSE = EftConfig(
+    threshold_px=1.0, robust_px=20.0, num_steps=40, stall_px=0.01, pull=0.02, face_weight=0.2
+)
+"""EFT made to follow the keypoints as closely as SMPLify does, gross errors among them."""
 _RAW = replace(SHIPPED, smooth=SmoothConfig(strength=0.0, fill_gaps=False))
 METHODS: dict[str, RunConfig] = {
     "regress": replace(_RAW, method="regress"),
     "eft-cold": replace(_RAW, warm_start=False),
     "eft-warm": _RAW,
+    "eft-close": replace(_RAW, eft=EFT_CLOSE),
     "smplify": replace(_RAW, method="smplify", smplify=SmplifyConfig(init="mean")),
     "smplify-no-prior": replace(
         _RAW, method="smplify", smplify=SmplifyConfig(init="mean", prior=False)
     ),
     "smplify-from-regressor": replace(_RAW, method="smplify"),
+    "smplify-best": replace(_RAW, method="smplify", smplify=SMPLIFY_BEST),
     "regress-smooth": replace(SHIPPED, method="regress"),
     "eft-warm-smooth": SHIPPED,
 }
