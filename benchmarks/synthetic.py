@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from methods import CpuProgress, choose, figures, print_header, print_row
+from methods import METHODS, CpuProgress, choose, figures, print_header, print_row
 from sequences import FPS, Sequences, draw_sequences
 
 from eftvideo.bodies import BodyModel, load_body
@@ -100,6 +100,9 @@ def main() -> None:
     parser.add_argument("--methods", default="all", help="names separated by commas")
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--weights", help="regressor weights; default: the shipped ones")
+    parser.add_argument(
+        "--against", action="append", default=[], help="other lifter weights, only asked; repeat"
+    )
     parser.add_argument("--frames", type=int, default=45)
     parser.add_argument("--per-clip", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -111,7 +114,11 @@ def main() -> None:
         name: replace(cfg, regressor_weights=args.weights)
         for name, cfg in choose(args.methods).items()
     }
-    regressor = load_regressor(next(iter(ways.values())), "cpu", body)
+    regressors = dict.fromkeys(ways, load_regressor(next(iter(ways.values())), "cpu", body))
+    for path in args.against:
+        other = replace(METHODS["regress"], regressor_weights=path, shape="per-frame")
+        name = f"regress, {Path(path).stem}"
+        regressors[name], ways[name] = load_regressor(other, "cpu", body), other
     out = {}
     for name in args.sets.split(","):
         data = draw_sequences(
@@ -125,7 +132,7 @@ def main() -> None:
         print_header(f"{name}, {len(data.names)} clips")
         out[name] = {}
         for way, cfg in ways.items():
-            scored = [run_one(data, i, cfg, regressor, body) for i in range(len(data.names))]
+            scored = [run_one(data, i, cfg, regressors[way], body) for i in range(len(data.names))]
             out[name][way] = figures([s for s in scored if len(s[1])])
             print_row(way, out[name][way])
         print(f"truth's own jitter {out[name][way]['jitter_truth']:.2f} m/s^2\n", flush=True)

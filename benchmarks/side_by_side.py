@@ -1,0 +1,130 @@
+"""All ways of fitting, drawn side by side on the same frames.
+
+python benchmarks/side_by_side.py --out PICTURE.jpg CLIP@SECONDS[#TRACK] [CLIP@SECONDS ...]
+
+Each clip is read for a second before and after the moment; everybody is detected once, and each way
+sees the same keypoints. A row is a moment; the person is the largest one unless a track is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from methods import METHODS, choose
+
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.config import ClipConfig, RunConfig
+from eftvideo.fitting import fit_people
+from eftvideo.overlay import DrawnPeople, renderers
+from eftvideo.pictures import jpeg_bytes, resize, write_whole, write_words
+from eftvideo.pipeline import detect_people, full_frame_camera, load_regressor
+from eftvideo.polish import polish_rows
+from eftvideo.progress import Progress
+from eftvideo.results import Result
+from eftvideo.types import VideoFrame
+from eftvideo.video import VideoReader, open_video
+
+AROUND_S = 1.0
+HEIGHT_PX = 330
+MARGIN = 0.25
+WAYS = (
+    "regress,eft-cold,eft-warm,eft-warm-smooth,smplify-from-regressor,smplify-best,smplify,"
+    "smplify-no-prior"
+)
+
+
+def results(clip: VideoReader, cfg: RunConfig, ways: dict[str, RunConfig]) -> dict[str, Result]:
+    """What each way says of the frames that were chosen."""
+    body = load_body()
+    frames, view = detect_people(clip, cfg, "cpu", Progress()), full_frame_camera(clip.info, cfg)
+    regressor, size = load_regressor(cfg, "cpu", body), (view.width_px, view.height_px)
+    out = {}
+    for name, way in ways.items():
+        rows = fit_people(frames, regressor, body, view, way, "cpu", Progress())
+        rows = polish_rows(rows, frames, body, size, way.smooth, way.eft, "cpu")
+        out[name] = Result(
+            **rows,
+            source=clip.info.path.name,
+            width_px=size[0],
+            height_px=size[1],
+            fps=clip.info.fps,
+            num_frames=clip.info.num_frames,
+            body_model=body.name,
+            config={},
+        )
+    return out
+
+
+def box_of(result: Result, frame: int, track_id: int | None) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the picture's part around a person, upright 3 : 4."""
+    rows = np.flatnonzero(result.frame == frame)
+    if track_id is not None:
+        rows = rows[result.track_id[rows] == track_id]
+    if not len(rows):
+        raise SystemExit(f"nobody there in frame {frame}: choose another moment or track")
+    x0, y0, x1, y1 = result.bbox_xyxy[rows].T
+    left, top, right, bottom = result.bbox_xyxy[rows[np.argmax((x1 - x0) * (y1 - y0))]]
+    half = (0.5 + MARGIN) * max(bottom - top, 4 / 3 * (right - left)) / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return int(x - 0.75 * half), int(y - half), int(x + 0.75 * half), int(y + half)
+
+
+def part(image: np.ndarray, box: tuple[int, int, int, int], name: str) -> np.ndarray:
+    """The part of a picture, white outside of it, at the height of a row, with words on it."""
+    left, top, right, bottom = box
+    out = np.full((bottom - top, right - left, 3), 255, np.uint8)
+    y0, y1 = max(top, 0), min(bottom, image.shape[0])
+    x0, x1 = max(left, 0), min(right, image.shape[1])
+    out[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+    out = resize(out, round(HEIGHT_PX * 0.75), HEIGHT_PX)
+    write_words(out, name, (4, 14), (255, 255, 255))
+    return out
+
+
+def drawn(frame: VideoFrame, result: Result, body: BodyModel, cfg: RunConfig) -> np.ndarray:
+    """The frame with everybody's mesh."""
+    image, people = frame.image, DrawnPeople(result, body).of_frame(frame.index)
+    for layer in renderers(result, body, cfg):
+        with layer:
+            image = layer.draw(image, people)
+    return image
+
+
+def row_of(spec: str, ways: dict[str, RunConfig]) -> np.ndarray:
+    """The pictures of one moment beside each other."""
+    path, _, rest = spec.rpartition("@")
+    moment, _, track = rest.partition("#")
+    time_s = float(moment)
+    start = max(0.0, time_s - AROUND_S)
+    cfg = replace(METHODS["eft-warm"], clip=ClipConfig(start_s=start, end_s=time_s + AROUND_S))
+    with open_video(Path(path), cfg.clip) as clip:
+        found = results(clip, cfg, ways)
+        frame = next(f for f in clip if f.time_s >= time_s - 1e-6)
+    body = load_body()
+    first = next(iter(found.values()))
+    box = box_of(first, frame.index, int(track) if track else None)
+    tiles = [part(frame.image, box, "")]
+    for name, result in found.items():
+        here = result.select(result.frame == frame.index)
+        tiles.append(part(drawn(frame, here, body, cfg), box, name))
+    return np.concatenate(tiles, axis=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("moments", nargs="+", metavar="CLIP@SECONDS[#TRACK]")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--methods", default=WAYS)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    ways = choose(args.methods)
+    picture = np.concatenate([row_of(spec, ways) for spec in args.moments])
+    write_whole(args.out, jpeg_bytes(picture))
+
+
+if __name__ == "__main__":
+    main()
