@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from methods import EFT_CLOSE, SMPLIFY_BEST
 from multiview_calibration import read_qca, save_views
 from multiview_draw import Layer, draw_layers, images_at, save_row
 from multiview_geometry import View
@@ -45,6 +46,8 @@ METHODS: dict[str, dict[str, Any]] = {
         "smplify": SmplifyConfig(init="mean", prior=False),
     },
     "SMPLify from regressor": {"method": "smplify"},
+    "EFT warm, close": {"eft": EFT_CLOSE},
+    "SMPLify, best constants": {"method": "smplify", "smplify": SMPLIFY_BEST},
 }
 """Name and what it changes in the default configuration; one line adds a method."""
 
