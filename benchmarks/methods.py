@@ -29,17 +29,17 @@ EFT_CLOSE = EftConfig(
 )
 """EFT made to follow the keypoints as closely as SMPLify does, gross errors among them."""
 _RAW = replace(SHIPPED, smooth=SmoothConfig(strength=0.0, fill_gaps=False))
+_SMPLIFY = replace(_RAW, method="smplify", warm_start=False, lanes=48)
+"""Cold: a warm start saves it few steps and lets it drift (docs/smplify.md)."""
 METHODS: dict[str, RunConfig] = {
     "regress": replace(_RAW, method="regress"),
     "eft-cold": replace(_RAW, warm_start=False),
     "eft-warm": _RAW,
     "eft-close": replace(_RAW, eft=EFT_CLOSE),
-    "smplify": replace(_RAW, method="smplify", smplify=SmplifyConfig(init="mean")),
-    "smplify-no-prior": replace(
-        _RAW, method="smplify", smplify=SmplifyConfig(init="mean", prior=False)
-    ),
-    "smplify-from-regressor": replace(_RAW, method="smplify"),
-    "smplify-best": replace(_RAW, method="smplify", smplify=SMPLIFY_BEST),
+    "smplify": replace(_SMPLIFY, smplify=SmplifyConfig(init="mean")),
+    "smplify-no-prior": replace(_SMPLIFY, smplify=SmplifyConfig(init="mean", prior=False)),
+    "smplify-from-regressor": _SMPLIFY,
+    "smplify-best": replace(_SMPLIFY, smplify=SMPLIFY_BEST),
     "regress-smooth": replace(SHIPPED, method="regress"),
     "eft-warm-smooth": SHIPPED,
 }
