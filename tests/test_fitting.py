@@ -86,7 +86,7 @@ def test_regress_takes_no_steps(walk, regressor, body):
 
 
 def test_warm_start_saves_steps_and_a_cut_ends_it(walk, regressor, body):
-    cfg = RunConfig(eft=replace(RunConfig().eft, threshold_px=1.0))
+    cfg = RunConfig(eft=replace(RunConfig().eft, threshold_px=1.3))
     warm = fit(walk, regressor, body, cfg)
     cold = fit(walk, regressor, body, replace(cfg, warm_start=False))
     assert warm["num_steps"].sum() < cold["num_steps"].sum()
