@@ -59,6 +59,7 @@ def run(
     out = {k: torch.cat(v).float().mean().item() for k, v in sums.items()}
     count = sum(len(v) for v in sums["steps"])
     out["med_seen"] = torch.cat(sums["2d_seen"]).median().item()
+    out["med_truth"] = torch.cat(sums["2d_truth"]).median().item()
     return out | {"jitter": _jitter(joints_over_time, data), "ms": 1e3 * seconds / count}
 
 
@@ -79,6 +80,7 @@ def _measure(data, t, rows, crops, fit, body):  # noqa: ANN001, ANN202
         "pa_mpjpe": 1e3 * metrics.pa_mpjpe(joints[:, LIMBS], truth[:, LIMBS]),
         "2d_seen": losses.crop_error_px(pred, crops.keypoints[..., :2], weight),
         "2d_true": losses.crop_error_px(pred, true_2d, weight),
+        "2d_truth": losses.crop_error_px(true_2d, crops.keypoints[..., :2], weight),
         "steps": fit.num_steps,
         "rejected": fit.status,
     }, joints - joints[:, :1]
@@ -128,6 +130,8 @@ def main() -> None:
     for name, way in ways.items():
         figures = way()
         print(f"{name:20}" + "".join(f"{figures[c]:10.2f}" for c in columns), flush=True)
+    seen, median = figures["2d_truth"], figures["med_truth"]
+    print(f"the true bodies themselves: 2d_seen {seen:.2f}, med_seen {median:.2f}")
 
 
 if __name__ == "__main__":
