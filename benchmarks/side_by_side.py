@@ -3,7 +3,9 @@
 python benchmarks/side_by_side.py --out PICTURE.jpg CLIP@SECONDS[#TRACK] [CLIP@SECONDS ...]
 
 Each clip is read for a second before and after the moment; everybody is detected once, and each way
-sees the same keypoints. A row is a moment; the person is the largest one unless a track is named.
+sees the same keypoints. Two rows are a moment: as the camera sees it, and the same bodies turned by
+90 degrees. The person is the largest one unless a track is named. Where a fit was rejected the
+regressor's answer is drawn, as the program does.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from eftvideo.types import VideoFrame
 from eftvideo.video import VideoReader, open_video
 
 AROUND_S = 1.0
-HEIGHT_PX = 330
+HEIGHT_PX = 300
 MARGIN = 0.25
 WAYS = (
     "regress,eft-cold,eft-warm,eft-warm-smooth,smplify-from-regressor,smplify-best,smplify,"
@@ -68,7 +70,7 @@ def box_of(result: Result, frame: int, track_id: int | None) -> tuple[int, int, 
         raise SystemExit(f"nobody there in frame {frame}: choose another moment or track")
     x0, y0, x1, y1 = result.bbox_xyxy[rows].T
     left, top, right, bottom = result.bbox_xyxy[rows[np.argmax((x1 - x0) * (y1 - y0))]]
-    half = (0.5 + MARGIN) * max(bottom - top, 4 / 3 * (right - left)) / 2
+    half = (0.5 + MARGIN / 2) * max(bottom - top, 4 / 3 * (right - left))
     x, y = (left + right) / 2, (top + bottom) / 2
     return int(x - 0.75 * half), int(y - half), int(x + 0.75 * half), int(y + half)
 
@@ -85,17 +87,24 @@ def part(image: np.ndarray, box: tuple[int, int, int, int], name: str) -> np.nda
     return out
 
 
-def drawn(frame: VideoFrame, result: Result, body: BodyModel, cfg: RunConfig) -> np.ndarray:
-    """The frame with everybody's mesh."""
-    image, people = frame.image, DrawnPeople(result, body).of_frame(frame.index)
+def drawn(
+    frame: VideoFrame, result: Result, body: BodyModel, cfg: RunConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """The frame with everybody's mesh; and everybody turned by 90 degrees, on white."""
+    people = DrawnPeople(result, body).of_frame(frame.index)
+    turned = []
+    for person, pelvis in zip(people, result.joints3d[:, 0], strict=True):
+        x, y, z = (person.vertices_cam - pelvis).T
+        turned.append(replace(person, vertices_cam=np.stack([-z, y, x], axis=1) + pelvis))
+    images = [frame.image, np.full_like(frame.image, 255)]
     for layer in renderers(result, body, cfg):
         with layer:
-            image = layer.draw(image, people)
-    return image
+            images = [layer.draw(i, p) for i, p in zip(images, (people, turned), strict=True)]
+    return images[0], images[1]
 
 
 def row_of(spec: str, ways: dict[str, RunConfig]) -> np.ndarray:
-    """The pictures of one moment beside each other."""
+    """The pictures of one moment beside each other; below them the same bodies from the side."""
     path, _, rest = spec.rpartition("@")
     moment, _, track = rest.partition("#")
     time_s = float(moment)
@@ -108,10 +117,15 @@ def row_of(spec: str, ways: dict[str, RunConfig]) -> np.ndarray:
     first = next(iter(found.values()))
     box = box_of(first, frame.index, int(track) if track else None)
     tiles = [part(frame.image, box, "")]
+    sides = [np.full_like(tiles[0], 255)]
     for name, result in found.items():
         here = result.select(result.frame == frame.index)
-        tiles.append(part(drawn(frame, here, body, cfg), box, name))
-    return np.concatenate(tiles, axis=1)
+        if track:
+            here = here.select(here.track_id == int(track))
+        seen, side = drawn(frame, here, body, cfg)
+        tiles.append(part(seen, box, name))
+        sides.append(part(side, box, ""))
+    return np.concatenate([np.concatenate(row, axis=1) for row in (tiles, sides)])
 
 
 def main() -> None:
