@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from eftvideo.results import Result
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eftvideo` does, before torch is imported
+# What a shell starts in the background ignores interrupts, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "sports2d_demo_short.mp4"
 NUM_TINY = 8
@@ -26,6 +31,16 @@ class FinishedRun:
     clip: Path
     folder: Path
     result: Result
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """The program sets up the package's log; no test shall see what another one left of it."""
+    logger = logging.getLogger("eftvideo")
+    before = logger.handlers, logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate = before[:2]
+    logger.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")

@@ -169,7 +169,7 @@ def test_wrong_settings_are_said_once_for_many_clips(monkeypatch, tmp_path):
         raise AssertionError("nothing must be run")
 
     monkeypatch.setattr(console, "run_video", run)
-    for cfg in (RunConfig(device="tpu"), RunConfig(regressor="hmr")):
+    for cfg in (RunConfig(device="tpu"), RunConfig(regressor="hmr9")):
         with pytest.raises(ConfigError, match=r"unknown|not supported"):
             console.run_clips(
                 [Path("a.mp4"), Path("b.mp4")], tmp_path, cfg, screen(), screen(), quiet=False

@@ -133,7 +133,7 @@ def test_fits_are_better_than_the_regressors_own_answers(finished):
     assert fitted.mean() > 0.7
     assert r.num_steps.max() <= EftConfig().num_steps and r.num_steps.sum() > 0
     # Smoothing gives some of it back: what is written was not fitted frame by frame.
-    assert r.loss_px[fitted].mean() < 0.9 * r.loss_px_start[fitted].mean()
+    assert np.median(r.loss_px[fitted]) < 0.9 * np.median(r.loss_px_start[fitted])
     raw = run_video(finished.clip, cfg=replace(SHORT, clip=ClipConfig()))
     fitted = raw.status == FITTED
     assert raw.loss_px[fitted].mean() < 0.75 * raw.loss_px_start[fitted].mean()

@@ -29,6 +29,7 @@ def crops(num=3):
         rows[:, None].expand(num, 2),
         context=rows[:, None, None, None].expand(num, 5, 17, 3),
         image=rows[:, None, None, None].expand(num, 3, 8, 8),
+        betas=rows[:, None].expand(num, 10),
     )
 
 
