@@ -1,0 +1,63 @@
+"""What EFT's settings do: each changed alone, warm and smoothed as the program does.
+
+python benchmarks/eft_settings.py --poses POSES.npz [--only NAME,NAME]
+
+The sequences and columns of `synthetic.py --sets typical`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from methods import METHODS, figures, print_header, print_row
+from sequences import draw_sequences
+from synthetic import run_one
+
+from eftvideo.bodies import load_body
+from eftvideo.pipeline import load_regressor
+
+SHIPPED = METHODS["eft-warm-smooth"]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "shipped": {},
+    "depth not held": {"depth_weight": 0.0},
+    "depth weight 4": {"depth_weight": 4.0},
+    "depth weight 12": {"depth_weight": 12.0},
+    "robust at 5 px": {"robust_px": 5.0},
+    "robust at 12 px": {"robust_px": 12.0},
+    "rate 0.001": {"learning_rate": 1e-3},
+    "rate 0.002": {"learning_rate": 2e-3},
+    "no pull": {"pull": 0.0},
+    "pull 0.1": {"pull": 0.1},
+    "stop at 1 px": {"threshold_px": 1.0},
+    "tune late": {"tune": "late"},
+    "tune head": {"tune": "head", "learning_rate": 3e-4},
+}
+"""Changes of `EftConfig`; one line adds a row."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--poses", type=Path, required=True)
+    parser.add_argument("--only", help="names separated by commas")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    body = load_body()
+    data = draw_sequences(args.poses, body, num_frames=45, per_clip=1)
+    regressor = load_regressor(SHIPPED, "cpu", body)
+    ways = {n: replace(SHIPPED, eft=replace(SHIPPED.eft, **c)) for n, c in SETTINGS.items()}
+    ways["shape of every frame"] = replace(SHIPPED, shape="per-frame")
+    names = args.only.split(",") if args.only else list(ways)
+    if unknown := set(names) - ways.keys():
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(ways)}")
+    print_header(f"{len(data.names)} clips")
+    for name in names:
+        scored = [run_one(data, i, ways[name], regressor, body) for i in range(len(data.names))]
+        print_row(name, figures([s for s in scored if len(s[1])]))
+
+
+if __name__ == "__main__":
+    main()
