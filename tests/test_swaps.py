@@ -27,7 +27,27 @@ def test_spells_of_swapped_labels_are_found():
     wrong = np.zeros(30, bool)
     wrong[[4, 5, 11, 20, 21, 22]] = True
     track[wrong] = track[wrong][:, MIRROR]
-    assert np.array_equal(swapped_frames(track, np.full(30, 200.0)), wrong)
+    found = swapped_frames(track, np.full(30, 200.0))
+    assert np.array_equal(found, np.stack([wrong, wrong], axis=1))
+
+
+def test_legs_alone_may_be_swapped():
+    track = walker()
+    wrong, legs = np.zeros(30, bool), slice(COCO17.index("left_hip"), None)
+    wrong[[7, 20, 21, 22, 23]] = True
+    spoilt = track.copy()
+    spoilt[wrong, legs] = track[wrong][:, MIRROR][:, legs]
+    found = swapped_frames(spoilt, np.full(30, 200.0))
+    assert np.array_equal(found[:, 1], wrong) and not found[:, 0].any()
+
+
+def test_legs_that_pass_each_other_are_left_alone():
+    track, t = walker(60), np.arange(60)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        for name, reach in (("knee", 30.0), ("ankle", 55.0)):
+            joint = COCO17.index(f"{side}_{name}")
+            track[:, joint, 0] = 300 + 3 * t + sign * reach * np.sin(2 * np.pi * t / 30 + 0.4)
+    assert not swapped_frames(track, np.full(60, 200.0)).any()
 
 
 def test_a_person_who_turns_round_is_left_alone():
@@ -39,7 +59,7 @@ def test_a_person_who_turns_round_is_left_alone():
 
 
 def test_short_tracks_and_nobody():
-    assert swapped_frames(walker(1), np.full(1, 200.0)).tolist() == [False]
+    assert swapped_frames(walker(1), np.full(1, 200.0)).tolist() == [[False, False]]
     empty = FrameDetections(0, 0.0, Detections.empty(), False)
     assert len(mend_swaps([empty])[0].people) == 0
 
