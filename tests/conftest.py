@@ -14,6 +14,8 @@ import pytest
 from media import ffmpeg
 
 if TYPE_CHECKING:
+    from eftvideo.bodies import BodyModel
+    from eftvideo.regressors.lifter import Model
     from eftvideo.results import Result
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eftvideo` does, before torch is imported
@@ -41,6 +43,23 @@ def _own_log() -> Iterator[None]:
     yield
     logger.handlers, logger.propagate = before[:2]
     logger.setLevel(before[2])
+
+
+@pytest.fixture(scope="session")
+def body() -> BodyModel:
+    """The free body; nobody changes it."""
+    from eftvideo.bodies import load_body
+
+    return load_body()
+
+
+@pytest.fixture(scope="session")
+def regressor() -> Model:
+    """The lifter that is shipped; nobody changes it."""
+    from eftvideo.regressors.lifter import Model
+    from eftvideo.weights import resolve
+
+    return Model.from_weights(resolve(Model.spec))
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,14 @@ from torch import Tensor
 from eftvideo.regressors._hmr2_head import HeadConfig
 from eftvideo.regressors._vit import VitConfig
 from eftvideo.regressors.hmr2 import Hmr2Config
+from eftvideo.types import Crops
 
 SMALL = Hmr2Config(
     VitConfig(height_px=64, width_px=48, patch_px=16, width=32, depth=3, num_heads=2),
     HeadConfig(width=24, depth=2, num_heads=2, head_width=8, hidden=20),
 )
+
+SIDE = SMALL.backbone.height_px
 
 _BLOCK = {
     "norm1.weight": ("W",),
@@ -157,3 +160,17 @@ def write_checkpoint(
     }
     torch.save(content, path)
     return path
+
+
+def some_crops(num: int = 3, seed: int = 0, center: tuple[float, float] = (640.0, 360.0)) -> Crops:
+    """Crops of noise."""
+    g = torch.Generator().manual_seed(seed)
+    keypoints = torch.rand(num, 17, 2, generator=g) * 1.2 - 0.6
+    return Crops(
+        torch.cat([keypoints, torch.full((num, 17, 1), 0.9)], dim=2),
+        torch.tensor([center]).expand(num, 2),
+        torch.rand(num, generator=g) * 200 + 200,
+        torch.full((num,), 1200.0),
+        torch.tensor([[1280.0, 720.0]]).expand(num, 2),
+        image=torch.randint(0, 256, (num, 3, SIDE, SIDE), generator=g, dtype=torch.uint8),
+    )

@@ -6,23 +6,10 @@ import pytest
 import torch
 
 from eftvideo import camera, eft, losses
-from eftvideo.bodies import load_body
 from eftvideo.config import EftConfig
 from eftvideo.errors import ConfigError
-from eftvideo.regressors.lifter import Model
 from eftvideo.tuning import Adam, Weights
 from eftvideo.types import FITTED, REJECTED, Crops, SmplParams
-from eftvideo.weights import resolve
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body()
-
-
-@pytest.fixture(scope="module")
-def regressor():
-    return Model.from_weights(resolve(Model.spec))
 
 
 def people(regressor, body, num, *, bend=0.35, seed=0):

@@ -6,26 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo.bodies import load_body
 from eftvideo.config import RunConfig
 from eftvideo.fitting import Camera, TrackMemory, fit_people
 from eftvideo.progress import Progress
-from eftvideo.regressors.lifter import Model
 from eftvideo.results import typed_rows
 from eftvideo.types import Detections, FrameDetections, SmplParams
-from eftvideo.weights import resolve
 
 VIEW = Camera(1400.0, 1280, 720)
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body()
-
-
-@pytest.fixture(scope="module")
-def regressor():
-    return Model.from_weights(resolve(Model.spec))
 
 
 @pytest.fixture(scope="module")

@@ -6,27 +6,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hmr2_files import PUBLISHED, SMALL, key_shapes, random_tensors, write_checkpoint
+from hmr2_files import (
+    PUBLISHED,
+    SIDE,
+    SMALL,
+    key_shapes,
+    random_tensors,
+    some_crops,
+    write_checkpoint,
+)
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models.vision_transformer import EncoderBlock
-from typer.testing import CliRunner
 
-from eftvideo import camera, eft
-from eftvideo.bodies import load_body
-from eftvideo.cli import app
-from eftvideo.config import EftConfig
+from eftvideo import camera
 from eftvideo.crops import crop_people
 from eftvideo.cutouts import cut_out
-from eftvideo.errors import CheckpointMismatchError, ConfigError, UnsafeFileError
+from eftvideo.errors import CheckpointMismatchError, UnsafeFileError
 from eftvideo.regressors._hmr2_head import HeadConfig, SmplHead, six_d_rows_to_matrix
 from eftvideo.regressors._vit import Vit
 from eftvideo.regressors.hmr2 import Model
-from eftvideo.results import load_result
-from eftvideo.types import Crops
-
-TUNE = tuple(Model.rates)
-SIDE = SMALL.backbone.height_px
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +33,6 @@ def model():
     small = Model(SMALL)
     small.load_state_dict(random_tensors())
     return small.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body(None, "cpu")
-
-
-def some_crops(num=3, seed=0, center=(640.0, 360.0)):
-    g = torch.Generator().manual_seed(seed)
-    keypoints = torch.rand(num, 17, 2, generator=g) * 1.2 - 0.6
-    return Crops(
-        torch.cat([keypoints, torch.full((num, 17, 1), 0.9)], dim=2),
-        torch.tensor([center]).expand(num, 2),
-        torch.rand(num, generator=g) * 200 + 200,
-        torch.full((num,), 1200.0),
-        torch.tensor([[1280.0, 720.0]]).expand(num, 2),
-        image=torch.randint(0, 256, (num, 3, SIDE, SIDE), generator=g, dtype=torch.uint8),
-    )
 
 
 def test_published_names_and_shapes_are_those_of_the_network():
@@ -278,93 +259,3 @@ def test_pixels_are_normalised_as_trained(model):
     assert red == pytest.approx((1 - 0.485) / 0.229, abs=1e-5)
     assert green == pytest.approx((1 - 0.456) / 0.224, abs=1e-5)
     assert blue == pytest.approx((1 - 0.406) / 0.225, abs=1e-5)
-
-
-@pytest.mark.parametrize("tune", TUNE)
-def test_frozen_part_is_computed_before(model, tune):
-    crops = some_crops()
-    whole = model(crops.image)
-    assert torch.allclose(model(model.encode(crops)), whole, atol=1e-5)
-    encoded = model.encode(crops, tune)
-    assert torch.allclose(model(encoded), whole, atol=1e-5)
-    names = set(model.tunable(tune))
-    trained = Model(SMALL)
-    trained.load_state_dict(model.state_dict())
-    trained(encoded).square().sum().backward()
-    reached = {n for n, p in trained.named_parameters() if p.grad is not None}
-    assert names and names <= reached
-
-
-@pytest.mark.parametrize("tune", TUNE)
-def test_each_row_has_its_own_weights(model, tune):
-    """Against as many networks, each with one row's weights, one after the other."""
-    crops, names = some_crops(), model.tunable(tune)
-    encoded, state = model.encode(crops, tune), model.state_dict()
-    g = torch.Generator().manual_seed(1)
-    noise = {n: 0.02 * torch.randn(3, *state[n].shape, generator=g) for n in names}
-    own = {n: (state[n] + noise[n]).requires_grad_() for n in names}
-    each = model.forward_each(own, encoded)
-    each.square().sum().backward()
-    for i in range(3):
-        alone = Model(SMALL)
-        alone.load_state_dict(state | {n: v[i].detach() for n, v in own.items()})
-        answer = alone(encoded[i : i + 1])
-        answer.square().sum().backward()
-        assert torch.allclose(each[i], answer[0], atol=1e-4)
-        for n, p in alone.named_parameters():
-            if n in own:
-                mine, plain = own[n].grad, p.grad
-                assert mine is not None and plain is not None
-                assert torch.allclose(mine[i], plain, atol=2e-3), n
-    assert (each[0] - model(encoded)[0]).abs().max() > 1e-3
-
-
-def test_command_line(tiny_clip, tmp_path, monkeypatch):
-    """From pixels of a clip to a result, with a small network in the place of the published one."""
-    monkeypatch.setattr("eftvideo.regressors.hmr2.Hmr2Config", lambda: SMALL)
-    path = write_checkpoint(tmp_path / "small.ckpt", random_tensors(), monkeypatch)
-    words = ["run", str(tiny_clip), "-o", str(tmp_path), "--no-overlay", "-q", "--end", "0.1"]
-    words += ["--regressor", "hmr2", "--weights", str(path), "--steps", "2"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output
-    result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
-    assert len(result.frame) >= 4 and np.isfinite(result.transl).all()
-    # The network's crops: the box, widened for its upright part.
-    assert result.config["crop"]["width_factor"] == pytest.approx(4 / 3)
-    damaged = tmp_path / "damaged.ckpt"
-    damaged.write_bytes(path.read_bytes()[:-2000])
-    words[words.index(str(path))] = str(damaged)
-    failed = CliRunner().invoke(app, words)
-    assert failed.exit_code == 2 and "damaged.ckpt" in failed.output
-    assert failed.output.count("\n") == 1
-
-
-def test_unknown_tune_names_the_choices(model):
-    for call in (lambda: model.tunable("layer4+head"), lambda: model.encode(some_crops(), "x")):
-        with pytest.raises(ConfigError, match="readout, head, blocks"):
-            call()
-
-
-@pytest.mark.parametrize(("tune", "rate"), [("norm+bias", 5e-3), ("head", 2e-3), ("all", 2e-3)])
-def test_eft_lowers_the_error_and_a_batch_is_one_by_one(model, body, tune, rate):
-    crops = some_crops(2)
-    # These people stand otherwise than the network says, by some degrees in every joint.
-    raw = model(model.encode(crops))
-    noise = 0.15 * torch.randn(raw.shape, generator=torch.Generator().manual_seed(2))
-    wanted = model.decode(raw + noise, crops)
-    _, target = body.joints_and_keypoints(wanted.params)
-    transl = camera.pred_cam_to_transl(wanted.pred_cam, *crops.view)
-    px = camera.project(target + transl[:, None], crops.focal_length_px, crops.image_size_px)
-    xy = (px - crops.center_px[:, None]) / (crops.size_px / 2)[:, None, None]
-    crops = replace(crops, keypoints=torch.cat([xy, torch.ones(2, 17, 1)], dim=2))
-    own = eft.regress(model, body, crops)
-    cfg = EftConfig(
-        tune=tune, learning_rate=rate, num_steps=25, threshold_px=0.1, stall_steps=25,
-        max_pose_change_rad=3.2, max_abs_beta=50.0, depth_weight=0.0, robust_px=12.0,
-    )  # fmt: skip
-    both, _ = eft.fit(model, body, crops, [0, 1], 0.0, cfg=cfg)
-    assert (own.loss_px > 8.0).all() and (both.loss_px < 0.4 * own.loss_px).all()
-    for i in range(2):
-        part = crops.select(torch.tensor([i]))
-        alone, _ = eft.fit(model, body, part, [0], 0.0, cfg=cfg)
-        assert torch.allclose(alone.loss_px, both.loss_px[i : i + 1], atol=0.05)

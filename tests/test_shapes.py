@@ -7,30 +7,17 @@ import pytest
 import torch
 
 from eftvideo import camera, eft, smplify
-from eftvideo.bodies import load_body
 from eftvideo.config import CropConfig, EftConfig, RunConfig, SmplifyConfig
 from eftvideo.crops import crop_people
 from eftvideo.eft_rules import projected
 from eftvideo.fitting import fit_people
 from eftvideo.progress import Progress
-from eftvideo.regressors.lifter import Model
 from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.shapes import hold_shape, robust_mean, track_shapes
 from eftvideo.sightings import Camera, TrackMemory
 from eftvideo.types import Detections, FrameDetections, Prediction, SmplParams
-from eftvideo.weights import resolve
 
 VIEW = Camera(1400.0, 1280, 720)
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body()
-
-
-@pytest.fixture(scope="module")
-def regressor():
-    return Model.from_weights(resolve(Model.spec))
 
 
 def stand(body, place, betas=None, turn=0.0):

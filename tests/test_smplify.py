@@ -6,29 +6,16 @@ import pytest
 import torch
 
 from eftvideo import camera, eft, losses, smplify
-from eftvideo.bodies import load_body
 from eftvideo.config import EftConfig, RunConfig, SmplifyConfig
 from eftvideo.metrics import pa_mpjpe
 from eftvideo.priors import NUM_ANGLES, load_pose_prior, wrong_bend
-from eftvideo.regressors.lifter import Model
 from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.skeletons import COCO17
 from eftvideo.smplify_stages import FOCAL_PX, Stages, from_row, projected, to_row
 from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
-from eftvideo.weights import resolve
 
 FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 FEW = SmplifyConfig(camera_steps=12, body_steps=25, stall_steps=50)
-
-
-@pytest.fixture(scope="module")
-def body():
-    return load_body()
-
-
-@pytest.fixture(scope="module")
-def regressor():
-    return Model.from_weights(resolve(Model.spec))
 
 
 @pytest.fixture(scope="module")
