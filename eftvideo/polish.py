@@ -12,6 +12,7 @@ from eftvideo.config import EftConfig, SmoothConfig
 from eftvideo.gaps import fill_gaps
 from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.rows import Rows, refresh
+from eftvideo.settle import settle_rows
 from eftvideo.smoothing import smooth_slowly, smooth_track
 from eftvideo.types import FILLED, REJECTED, FrameDetections
 
@@ -41,7 +42,9 @@ def polish_rows(
     filled = fill_gaps(rows, frames, smooth.max_gap_s) if smooth.fill_gaps else rows
     num_filled = len(filled["frame"]) - len(rows["frame"])
     if smooth.strength > 0.0:
-        filled = smooth_rows(filled, frames, smooth)
+        smoothed = smooth_rows(filled, frames, smooth)
+        posed = refresh(smoothed, body, image_size_px, weights, device)
+        filled = settle_rows(posed, stretches(posed, frames), image_size_px, weights)
     elif not num_filled:
         return rows
     new = refresh(filled, body, image_size_px, weights, device)
@@ -54,19 +57,29 @@ def smooth_rows(rows: Rows, frames: Sequence[FrameDetections], cfg: SmoothConfig
 
     Nothing is mixed across cuts, nor across frames in which the person is missing.
     """
-    where = {frame.frame_index: at for at, frame in enumerate(frames)}
-    shot = np.cumsum([frame.is_cut for frame in frames])
+    stretch = stretches(rows, frames)
     new = rows | {n: rows[n].copy() for n in ("global_orient", "body_pose", "betas", "transl")}
     trust = np.ones(len(rows["frame"]))
     trust[rows["status"] == REJECTED] = cfg.rejected_weight
     trust[rows["status"] == FILLED] = cfg.filled_weight
     for track_id in np.unique(rows["track_id"]):
         mine = np.flatnonzero(rows["track_id"] == track_id)
-        at = np.array([where[i] for i in rows["frame"][mine].tolist()])
-        starts = np.ones(len(mine), bool)
-        starts[1:] = (np.diff(at) > 1) | (np.diff(shot[at]) > 0)
+        starts = np.diff(stretch[mine], prepend=-1) != 0
         _smooth_track(new, rows, mine, starts, trust[mine], cfg)
     return new
+
+
+def stretches(rows: Rows, frames: Sequence[FrameDetections]) -> np.ndarray:
+    """(N,) the unbroken stretch that each row is in: one person, no cut, no frame missing."""
+    where = {frame.frame_index: at for at, frame in enumerate(frames)}
+    shot = np.cumsum([frame.is_cut for frame in frames])
+    at = np.array([where[i] for i in rows["frame"].tolist()], np.int64)
+    order = np.lexsort((at, rows["track_id"]))
+    at, track_id = at[order], rows["track_id"][order]
+    breaks = (np.diff(track_id) != 0) | (np.diff(at) > 1) | (np.diff(shot[at]) > 0)
+    out = np.zeros(len(order), np.int64)
+    out[order[1:]] = np.cumsum(breaks)
+    return out
 
 
 def _smooth_track(
