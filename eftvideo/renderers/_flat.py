@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ NEAR_M = 0.05
 """Points nearer to the camera have no place in the picture."""
 
 
-class FlatRenderer:
+class FlatRenderer(ABC):
     """A renderer that paints each person with `paint`, which a subclass has.
 
     Args:
@@ -42,11 +43,11 @@ class FlatRenderer:
             self.paint(canvas, person)
         return canvas
 
+    @abstractmethod
     def paint(self, canvas: np.ndarray, person: DrawnPerson) -> None:
         """Paint one person onto the canvas."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a subclass that holds nothing need not say so
         """Nothing is held."""
 
     def __enter__(self) -> Self:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from eftvideo.renderers import DrawnPerson
+from eftvideo.renderers._flat import FlatRenderer
 from eftvideo.renderers._paint import Stroke, strokes
 from eftvideo.skeletons import COCO17_BONES, COCO17_FACE
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 MIN_SCORE = 0.3
 """Keypoints below are not drawn: the detector guesses hidden joints with low scores."""
@@ -21,50 +16,17 @@ _WIDTH_PER_SIZE = 1 / 70
 _MIN_WIDTH_PX, _MAX_WIDTH_PX = 1.5, 9.0
 
 
-class Model:
+class Model(FlatRenderer):
     """Draws the keypoints and bones of a frame's people into its picture.
 
-    Args:
-        faces: not used; renderers are all made alike.
-        width_px, height_px: size of the pictures.
-        opacity: how much a figure hides of what is behind it, 0..1.
+    People without keypoints are left out, and so are keypoints below MIN_SCORE.
     """
 
-    def __init__(
-        self, faces: np.ndarray | None, width_px: int, height_px: int, opacity: float
-    ) -> None:
-        self._size = (width_px, height_px)
-        self._opacity = opacity
-
-    def draw(self, image: np.ndarray, people: list[DrawnPerson]) -> np.ndarray:
-        """A copy of `image` ((H, W, 3) uint8 RGB) with the people drawn in.
-
-        People without keypoints are left out, and so are keypoints below MIN_SCORE.
-        """
-        if image.shape != (self._size[1], self._size[0], 3):
-            raise ValueError(
-                f"image must have shape {(self._size[1], self._size[0], 3)}, but got {image.shape}"
-            )
-        canvas = image.copy()
-        for person in people:
-            if person.keypoints2d is not None:
-                figure = figure_strokes(person.keypoints2d, person.colour)
-                strokes(canvas, figure, self._opacity)
-        return canvas
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def paint(self, canvas: np.ndarray, person: DrawnPerson) -> None:
+        """Paint one person onto the canvas."""
+        if person.keypoints2d is not None:
+            figure = figure_strokes(person.keypoints2d, person.colour)
+            strokes(canvas, figure, self._opacity)
 
 
 def figure_strokes(keypoints2d: np.ndarray, colour: tuple[float, float, float]) -> list[Stroke]:
