@@ -1,70 +1,29 @@
 """Drawing: people where the camera sees them, in front of whom they stand, whatever they do."""
 
 import threading
-from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from renderer_scene import (
+    FACES,
+    FOCAL,
+    GREY,
+    H,
+    W,
+    ball,
+    changed,
+    has_opengl,
+    mesh,
+    needs_gl,
+    person_with_everything,
+    sphere,
+)
 
 from eftvideo import plugins
 from eftvideo.errors import MissingDependencyError
-from eftvideo.renderers import DrawnPerson, _gl, track_colour
+from eftvideo.renderers import DrawnPerson, _gl
 from eftvideo.renderers._normals import VertexNormals
-from eftvideo.renderers.skeleton import MIN_SCORE
-from eftvideo.skeletons import COCO17
-
-W, H, FOCAL = 161, 120, 200.0
-GREY = np.full((H, W, 3), 128, np.uint8)
-
-
-def has_opengl():
-    try:
-        _gl.probe_gl()
-    except MissingDependencyError:
-        return False
-    return True
-
-
-needs_gl = pytest.mark.skipif(not has_opengl(), reason="no OpenGL on this machine")
-
-
-def sphere(radius=1.0, center=(0.0, 0.0, 0.0), rounds=3):
-    """Vertices (V, 3) and faces (F, 3), counter-clockwise from outside."""
-    vertices = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0]])
-    faces = np.array(
-        [[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]]
-    )
-    for _ in range(rounds):
-        a, b, c = faces.T
-        n = len(vertices)
-        halves = [(vertices[i] + vertices[j]) / 2 for i, j in ((a, b), (b, c), (c, a))]
-        vertices = np.concatenate([vertices, *halves])
-        ab, bc, ca = (n + k * len(faces) + np.arange(len(faces)) for k in range(3))
-        faces = np.concatenate(
-            [np.stack(t, 1) for t in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
-        )
-        vertices /= np.linalg.norm(vertices, axis=1, keepdims=True)
-    unique, index = np.unique(vertices.round(9), axis=0, return_inverse=True)
-    return unique * radius + center, index.reshape(-1)[faces]
-
-
-FACES = sphere()[1]
-STANDING = np.column_stack([np.linspace(60, 100, 17), np.linspace(20, 100, 17), np.ones(17)])
-
-
-def ball(radius, center, track_id=1, focal=FOCAL):
-    return DrawnPerson(
-        track_id, track_colour(track_id), focal, sphere(radius, center)[0].astype(np.float32)
-    )
-
-
-def mesh(opacity=1.0, width=W, height=H):
-    return plugins.load("renderers", "pyrender_mesh")(FACES, width, height, opacity)
-
-
-def changed(image, before=GREY):
-    return np.abs(image.astype(int) - before).max(axis=2) > 0
 
 
 @pytest.fixture(params=plugins.available("renderers"))
@@ -72,14 +31,6 @@ def renderer(request):
     if request.param in ("pyrender_mesh", "wireframe") and not has_opengl():
         pytest.skip("no OpenGL on this machine")
     return plugins.load("renderers", request.param)
-
-
-def person_with_everything():
-    body = sphere(0.3, (0.0, 0.0, 2.0))[0].astype(np.float32)
-    rise = np.linspace(0.4, -0.4, 24)
-    joints = np.column_stack([0.3 * np.cos(7 * rise), rise, np.full(24, 2.0)])
-    trails = joints[None, :3] + np.linspace(0, 0.3, 6)[:, None, None]
-    return DrawnPerson(3, track_colour(3), FOCAL, body, STANDING, joints, trails, "3: 2.5 px")
 
 
 def test_contract_draws_into_a_copy(renderer):
@@ -312,101 +263,3 @@ def test_normals_are_those_of_the_surface():
     with_lonely = VertexNormals(faces, len(lonely))(lonely.T.astype(np.float32)).T
     assert np.array_equal(with_lonely[-1], [0, 0, 0])
     assert np.allclose(with_lonely[:-1], normals)
-
-
-def skeleton(opacity=1.0):
-    return plugins.load("renderers", "skeleton")(None, W, H, opacity)
-
-
-def test_skeleton_dots_are_on_the_keypoints_in_the_tracks_colour():
-    person = DrawnPerson(2, track_colour(2), FOCAL, None, STANDING)
-    out = skeleton().draw(GREY, [person])
-    wanted = np.array(track_colour(2)) * 255
-    for x, y, _ in STANDING:
-        assert np.abs(out[int(y), int(x)] - wanted).max() < 40
-
-
-def test_skeleton_leaves_out_what_was_not_seen():
-    points = STANDING.copy()
-    points[COCO17.index("left_wrist"), 2] = MIN_SCORE - 0.01
-    points[COCO17.index("left_ankle")] = (np.nan, np.nan, 0.9)
-    points[COCO17.index("right_ankle")] = (500, -300, 0.9)
-    person = DrawnPerson(1, track_colour(1), FOCAL, None, points)
-    assert changed(skeleton().draw(GREY, [person])).any()
-    hidden = STANDING * (1, 1, 0)
-    assert np.array_equal(
-        skeleton().draw(GREY, [DrawnPerson(1, (1, 0, 0), FOCAL, None, hidden)]), GREY
-    )
-    one = np.zeros((17, 3))
-    one[0] = (40.0, 30.0, 0.9)
-    spot = changed(skeleton().draw(GREY, [DrawnPerson(1, (1, 0, 0), FOCAL, None, one)]))
-    rows, columns = np.nonzero(spot)
-    assert (rows.mean(), columns.mean()) == pytest.approx((29.5, 39.5), abs=0.6)
-
-
-def test_skeleton_lines_grow_with_the_person():
-    def ink(scale):
-        points = np.column_stack([STANDING[:, :2] * scale, np.ones(17)])
-        image = np.full((500, 700, 3), 128, np.uint8)
-        model = plugins.load("renderers", "skeleton")(None, 700, 500, 1.0)
-        person = DrawnPerson(1, track_colour(1), FOCAL, None, points)
-        return changed(model.draw(image, [person]), image).sum()
-
-    assert ink(4) > 5 * ink(1), "longer by 4 and wider too"
-
-
-def test_colours_are_stable_and_tell_neighbours_apart():
-    colours = [track_colour(i) for i in range(-2, 60)]
-    assert colours == [track_colour(i) for i in range(-2, 60)]
-    assert all(0 <= c <= 1 for colour in colours for c in colour)
-    first = np.array([track_colour(i) for i in range(1, 11)])
-    apart = np.linalg.norm(first[:, None] - first[None], axis=2)
-    assert apart[~np.eye(10, dtype=bool)].min() > 0.15
-    steps = [np.linalg.norm(np.subtract(a, b)) for a, b in pairwise(colours)]
-    assert min(steps) > 0.15
-
-
-@needs_gl
-def test_wireframe_shows_edges_in_sight_only():
-    """Lines over a part of the outline's inside; the far half of a ball adds none."""
-    person = ball(0.3, (0.0, 0.0, 2.0))
-    far = person.vertices_cam[:, 2] > 2.0
-    front = FACES[~far[FACES].all(axis=1)]
-    load = plugins.load("renderers", "wireframe")
-    with load(FACES, W, H, 1.0) as whole, load(front, W, H, 1.0) as half, mesh() as filled:
-        lines, solid = whole.draw(GREY, [person]), filled.draw(GREY, [person])
-        assert np.abs(lines.astype(int) - half.draw(GREY, [person])).mean() < 0.2
-    inside = cv2.dilate(changed(solid).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    assert not (changed(lines) & ~inside).any()
-    weight = np.abs(lines.astype(int) - 128).sum() / np.abs(solid.astype(int) - 128).sum()
-    assert 0.1 < weight < 0.95
-
-
-def test_bones_join_the_bodys_joints():
-    person = person_with_everything()
-    with plugins.load("renderers", "bones")(None, W, H, 1.0) as model:
-        seen = changed(model.draw(GREY, [person]))
-    px = person.joints_cam[:, :2] / 2.0 * FOCAL + np.array([W, H]) / 2
-    assert all(seen[int(y), int(x)] for x, y in px)
-    assert not seen[:, : int(px[:, 0].min()) - 10].any()
-
-
-def test_what_is_behind_the_camera_is_not_drawn():
-    front = person_with_everything()
-    behind = DrawnPerson(
-        *(3, front.colour, FOCAL, None, None),
-        *(front.joints_cam - [0, 0, 4], front.trails_cam - [0, 0, 4], "words"),
-    )
-    for name in ("bones", "trails", "captions"):
-        with plugins.load("renderers", name)(None, W, H, 1.0) as model:
-            assert changed(model.draw(GREY, [front])).any(), name
-            assert not changed(model.draw(GREY, [behind])).any(), name
-
-
-def test_captions_are_above_the_head_and_inside():
-    person = person_with_everything()
-    with plugins.load("renderers", "captions")(None, W, H, 1.0) as model:
-        seen = changed(model.draw(GREY, [person]))
-    rows = np.flatnonzero(seen.any(axis=1))
-    head_y = person.joints_cam[15, 1] / 2.0 * FOCAL + H / 2
-    assert rows.max() < head_y and rows.min() >= 0
