@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from media import ffmpeg
+from media import ffmpeg, make_clip
 
 if TYPE_CHECKING:
     from eftvideo.bodies import BodyModel
@@ -79,3 +79,16 @@ def finished(tiny_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Finis
 
     folder = tmp_path_factory.mktemp("run")
     return FinishedRun(tiny_clip, folder, run_video(tiny_clip, folder))
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of the error stream are not broken, whatever the terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+
+
+@pytest.fixture(scope="session")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of six little frames with nobody in it."""
+    return make_clip(tmp_path_factory.mktemp("numbers") / "numbers.mp4", num_frames=6)
