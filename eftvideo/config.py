@@ -11,6 +11,7 @@ SmplifyInit = Literal["regressor", "mean"]
 Shape = Literal["per-track", "per-frame"]
 DrawMode = Literal["mesh", "skeleton", "both"]
 Tracker = Literal["bytetrack", "botsort"]
+SecondLook = Literal["leaning", "all", "off"]
 OutputKind = Literal["mp4", "gif", "png"]
 
 
@@ -37,6 +38,10 @@ class DetectConfig:
     """Boxes below are dropped before tracking is reported (ultralytics' own default)."""
     batch_size: int | None = None
     """Frames a forward pass; None: 1 on a CPU (batching gains nothing there), 16 on a GPU."""
+    second_look: SecondLook = "leaning"
+    """Whose keypoints are detected again in close-ups that are turned upright; "all" is dear."""
+    lean_deg: float = 15.0
+    """People who lean by more, in the picture, are looked at again."""
     tracker: Tracker = "bytetrack"
     max_gap_s: float = 1.0
     """A person lost for no longer than this keeps the id."""

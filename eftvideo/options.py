@@ -16,6 +16,7 @@ from eftvideo.config import (
     EftConfig,
     Method,
     RunConfig,
+    SecondLook,
     Shape,
     SmplifyInit,
     Tracker,
@@ -95,6 +96,16 @@ Detector = Annotated[
 TrackerName = Annotated[
     Tracker,
     _option(_PEOPLE, "bytetrack or botsort", DEFAULT.detect.tracker, "NAME", "--tracker"),
+]
+SecondLookName = Annotated[
+    SecondLook,
+    _option(
+        _PEOPLE,
+        "Detect again, turned upright and large: people who are leaning, all, or off",
+        DEFAULT.detect.second_look,
+        "WHOM",
+        "--second-look",
+    ),
 ]
 
 MethodName = Annotated[

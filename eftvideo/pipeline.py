@@ -24,6 +24,7 @@ from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.report import write_report
 from eftvideo.results import Result, save_result
+from eftvideo.second_look import SecondLook
 from eftvideo.shots import CutDetector
 from eftvideo.swaps import mend_swaps
 from eftvideo.tracks import clean_tracks, track_table
@@ -92,18 +93,22 @@ def detect_people(
         One entry for each frame read, in order.
     """
     rate = float(clip.info.fps) / cfg.clip.stride
-    detector = plugins.load("detectors", "yolo_pose")(cfg.detect, device, rate)
+    make = plugins.load("detectors", "yolo_pose")
+    detector = make(cfg.detect, device, rate)
+    look = SecondLook(cfg.detect, lambda close: make(close, device, rate).detect)
     cuts = CutDetector(cfg.detect.cut_threshold)
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
         for batch in _batches(clip, detector.batch_size):
-            found = detector.detect([f.image for f in batch])
-            for frame, people in zip(batch, found, strict=True):
-                is_cut = cuts.is_cut(frame.image)
-                if is_cut:
+            images = [f.image for f in batch]
+            tracked, is_cut = [], []
+            for image, people in zip(images, detector.detect(images), strict=True):
+                is_cut.append(cuts.is_cut(image))
+                if is_cut[-1]:
                     detector.reset()
-                people = detector.track(people, frame.image)
-                frames.append(FrameDetections(frame.index, frame.time_s, people, is_cut))
+                tracked.append(detector.track(people, image))
+            for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
+                frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
                 progress.advance(1, people=len(people))
     frames = soften_outliers(mend_swaps(clean_tracks(frames, cfg.detect)))
     progress.found(track_table(frames))

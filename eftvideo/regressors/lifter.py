@@ -39,8 +39,10 @@ class LifterConfig:
 
     width: int = 768
     hidden: int = 1024
-    num_blocks: int = 4
-    context_offsets_s: tuple[float, ...] = tuple(k / 30.0 for k in (-20, -10, -5, -2, 2, 5, 10, 20))
+    num_blocks: int = 6
+    context_offsets_s: tuple[float, ...] = tuple(
+        k / 30.0 for k in (-30, -20, -14, -10, -5, -2, -1, 1, 2, 5, 10, 14, 20, 30)
+    )
     canonical: bool = True
     """Whether keypoints are turned into the virtual camera; False: as they are in the crop."""
 

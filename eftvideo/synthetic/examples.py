@@ -22,7 +22,7 @@ from eftvideo.synthetic.scenes import (
 )
 from eftvideo.types import Crops, SmplParams
 
-MIN_VISIBLE = 5
+MIN_VISIBLE = 4
 """Windows whose centre frame shows fewer keypoints teach nothing and get weight 0."""
 
 

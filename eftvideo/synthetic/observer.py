@@ -20,6 +20,16 @@ _KIND_OF = torch.tensor(
 )
 
 
+_LIMBS = tuple(
+    tuple(COCO17.index(f"{side}_{part}") for part in parts)
+    for side in ("left", "right")
+    for parts in (("elbow", "wrist"), ("knee", "ankle"))
+)
+_IN_LIMB = torch.tensor([[k in limb for k in range(17)] for limb in _LIMBS])
+_TWIN = torch.where(_IN_LIMB, torch.tensor(mirror_index(COCO17)), torch.arange(17))
+_MERGED_ERROR = 0.01
+
+
 @dataclass(frozen=True)
 class NoiseConfig:
     """Detector errors; lengths as shares of the box's longer side, in the order of _KINDS."""
@@ -43,6 +53,8 @@ class NoiseConfig:
     """Joints outside the picture are guessed with this error on top, and low scores."""
     swap: float = 0.03
     """Share of windows in which left and right change places for a while."""
+    merged: float = 0.05
+    """Share of windows in which, for a while, both arms or both legs are seen where one is."""
     occluder: float = 0.15
     """Share of windows with something in front of part of the person."""
     dropped_frame: float = 0.06
@@ -138,6 +150,19 @@ def _boxes(extent_px: Tensor, image_size: Tensor, cfg: NoiseConfig, g: torch.Gen
     return torch.minimum(xyxy.clamp(min=0.0), torch.cat([limit, limit], dim=-1))
 
 
+def _merge_limbs(
+    seen: Tensor, side: Tensor, time_s: Tensor, cfg: NoiseConfig, g: torch.Generator
+) -> Tensor:
+    """(N, T, 17, 2) points of which one limb's lie, for a spell, on those of its twin."""
+    num = len(seen)
+    spell = _spell(num, time_s, cfg.merged, g)[..., None, None]
+    pick = torch.randint(len(_LIMBS), (num,), generator=g)
+    theirs = _TWIN[pick].expand(seen.shape[1], -1, -1).transpose(0, 1)
+    twin = torch.gather(seen, 2, theirs[..., None].expand(-1, -1, -1, 2))
+    twin = twin + _MERGED_ERROR * side * torch.randn(seen.shape, generator=g)
+    return torch.where(spell & _IN_LIMB[pick][:, None, :, None], twin, seen)
+
+
 def observe(
     keypoints_px: Tensor,
     extent_px: Tensor,
@@ -181,6 +206,7 @@ def observe(
     swap = _spell(n, time_s, cfg.swap, g)[..., None, None]
     index = mirror_index(COCO17)
     seen = torch.where(swap, seen[:, :, index], seen)
+    seen = _merge_limbs(seen, side, time_s, cfg, g)
     outside = ((seen < 0.0) | (seen > limit)).any(-1)
     guess = cfg.outside_error * side * torch.randn(n, 1, 17, 2, generator=g)
     seen = torch.where(outside[..., None], seen + guess, seen)

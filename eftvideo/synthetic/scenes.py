@@ -16,8 +16,10 @@ from eftvideo.synthetic.postures import make_up
 ASPECTS = ((1280, 720), (1280, 720), (720, 1280), (960, 720), (1080, 1080))
 """Widths and heights of pictures, px; landscape counts double. Only ratios matter."""
 
-CLOSE_UP = (1.0, 2.5)
-"""Standing heights of `close_up` people over the picture's shorter side."""
+CLOSE_UP = (1.0, 3.5)
+"""Standing heights of `close_up` people over the picture's shorter side: from somebody who fills it
+to head and shoulders."""
+CLOSEST_M = 0.8
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class SceneConfig:
     betas_std: float = 1.0
     wide_betas: float = 0.05
     """Share of people with betas of twice that spread (children, very heavy people)."""
-    close_up: float = 0.08
-    """Share of training windows with a person up to 2.5 times the picture's shorter side."""
+    close_up: float = 0.16
+    """Share of training windows that show a part of somebody larger than the picture."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def draw_scenes(
         cfg: how cameras and places are drawn.
         g: source of chance.
         betas: (N, 10); drawn from the population where not given.
-        close_up: share of people larger than the picture.
+        close_up: share of people larger than the picture, of whom any part is shown.
     """
     n, num_frames = motion.pelvis.shape[:2]
     betas = draw_betas(n, cfg, g) if betas is None else betas
@@ -133,11 +135,19 @@ def draw_scenes(
     fov = torch.deg2rad(low + (high - low) * torch.rand(n, generator=g))
     focal = image_size.amax(dim=1) / (2.0 * torch.tan(fov / 2.0))
     share = _between(cfg.person_size, torch.rand(n, generator=g))
+    is_near = torch.zeros(n, dtype=torch.bool)
     if close_up:
         near = _between(CLOSE_UP, torch.rand(n, generator=g))
-        share = torch.where(torch.rand(n, generator=g) < close_up, near, share)
-    depth = (focal * 1.7 / (share * image_size.amin(dim=1))).clamp(min=1.0)
+        is_near = torch.rand(n, generator=g) < close_up
+        share = torch.where(is_near, near, share)
+    closest = torch.where(is_near, CLOSEST_M, 1.0)
+    depth = (focal * 1.7 / (share * image_size.amin(dim=1))).maximum(closest)
     place = (torch.rand(n, 2, generator=g) - 0.5) * image_size * 0.9
+    if close_up:
+        height = focal * 1.7 / depth
+        reach = torch.maximum(height, 0.9 * image_size[:, 1])
+        shown = (torch.rand(n, generator=g) - 0.5) * reach
+        place[:, 1] = torch.where(is_near, shown, place[:, 1])
     root = torch.cat([place / focal[:, None] * depth[:, None], depth[:, None]], dim=1)
     view = world_to_camera(cfg, n, g)
     center = motion.pelvis[:, num_frames // 2]

@@ -1,0 +1,60 @@
+"""Make a lifter larger without changing what it answers, to train on from there.
+
+python tools/grow_lifter.py SMALL.safetensors LARGE.safetensors
+
+The new network has the dimensions of `LifterConfig`. New blocks add nothing at first, and frames
+that the old one did not look at count nothing (net2net: Chen, Goodfellow, Shlens, ICLR 2016).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from eftvideo.errors import ConfigError
+from eftvideo.regressors.lifter import LifterConfig, Model
+
+PER_FRAME = 17 * 3 + 1
+
+
+def grow(small: Model, cfg: LifterConfig) -> Model:
+    """A lifter of `cfg` that answers as `small` does.
+
+    Raises:
+        ConfigError: `cfg` lacks frames or blocks that `small` has, or has other widths.
+    """
+    old = small.cfg
+    same = (old.width, old.hidden, old.canonical) == (cfg.width, cfg.hidden, cfg.canonical)
+    offsets = set(old.context_offsets_s)
+    if not same or old.num_blocks > cfg.num_blocks or not offsets <= set(cfg.context_offsets_s):
+        raise ConfigError(f"{old} cannot grow to {cfg}")
+    large = Model(cfg)
+    state, known = large.state_dict(), small.state_dict()
+    stem = torch.zeros_like(state["stem.weight"])
+    stem[:, -4:] = known["stem.weight"][:, -4:]
+    for i, offset in enumerate((0.0, *old.context_offsets_s)):
+        j = (0.0, *cfg.context_offsets_s).index(offset)
+        columns = known["stem.weight"][:, i * PER_FRAME : (i + 1) * PER_FRAME]
+        stem[:, j * PER_FRAME : (j + 1) * PER_FRAME] = columns
+    state |= known | {"stem.weight": stem}
+    for i in range(old.num_blocks, cfg.num_blocks):
+        for name in ("weight", "bias"):
+            state[f"blocks.{i}.down.{name}"] = torch.zeros_like(state[f"blocks.{i}.down.{name}"])
+    large.load_state_dict(state)
+    return large
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("small", type=Path)
+    parser.add_argument("large", type=Path)
+    args = parser.parse_args()
+    large = grow(Model.from_weights(args.small), LifterConfig())
+    save_file(large.state_dict(), args.large, metadata=large.metadata())
+
+
+if __name__ == "__main__":
+    main()
