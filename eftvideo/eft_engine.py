@@ -64,9 +64,10 @@ class Engine:
         with torch.no_grad():
             known = encoded is not None
             self.encoded = encoded if known else regressor.encode(crops, self.weights.which)
-            _, self.own_depth = projected(body, own.prediction, crops)
+            own_px, self.own_depth = projected(body, own.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
         self.weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
+        self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, cfg)[:, None]
         self.enough = (self.weight > 0).sum(-1) >= cfg.min_joints
         params = own.prediction.params
         self.out = FitResult(
@@ -122,7 +123,7 @@ class Engine:
         raw, pred, loss = self._look(leaves, slots.row[all_rows])
         rows, num = slots.row[active], len(active)
         part, weight, seen = self.crops.select(rows), self.weight[rows], pred.detach()[:num]
-        error = losses.inlier_error_px(seen, part.keypoints[..., :2], weight, cfg.robust_px)
+        error = losses.inlier_error_px(seen, part.keypoints[..., :2], weight, self.robust_px[rows])
         gain = 2.0 * error * cfg.stall_px * cfg.reproject_weight / losses.CROP_HALF_PX**2
         plain = losses.crop_error_px(seen, part.keypoints[..., :2], weight)
         slots.offer(loss.detach()[:num], raw.detach()[:num], plain, gain)
@@ -161,7 +162,8 @@ class Engine:
             answer = hold_shape(self.regressor.decode(raw, part), part, self.body)
             pred, depth = projected(self.body, answer, part)
             betas, cam = answer.params.betas, answer.pred_cam
-            loss = losses.eft_loss(pred, part, self.weight[rows], betas, cam, cfg)
+            weight, scale = self.weight[rows], self.robust_px[rows]
+            loss = losses.eft_loss(pred, part, weight, betas, cam, cfg, scale)
             loss = loss + cfg.depth_weight * (depth - self.own_depth[rows]).square().mean(-1)
         return raw, pred, loss
 

@@ -42,7 +42,15 @@ def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
     return (value * weight).sum(-1) / weight.sum(-1).clamp(min=1e-6)
 
 
-def geman_mcclure(square: Tensor, sigma: float) -> Tensor:
+def weighted_median(value: Tensor, weight: Tensor) -> Tensor:
+    """(N, J), (N, J) to (N,): the least value with half the weight at or below it."""
+    ordered, index = value.sort(dim=-1)
+    share = weight.gather(-1, index).cumsum(dim=-1)
+    at = (share < 0.5 * share[:, -1:]).sum(dim=-1, keepdim=True)
+    return ordered.gather(-1, at).squeeze(-1)
+
+
+def geman_mcclure(square: Tensor, sigma: float | Tensor) -> Tensor:
     """s^2 d / (s^2 + d) of squared distances d: d when small, s^2 when large (Geman, McClure 1987).
 
     The robust function of SMPLify (Bogo et al. 2016, section 3.3).
@@ -68,21 +76,41 @@ def leg_direction(pred: Tensor, target: Tensor, weight: Tensor, min_length: floa
     return total
 
 
+def robust_scale_px(pred: Tensor, crops: Crops, weight: Tensor, cfg: EftConfig) -> Tensor:
+    """(N,) px of a 224 px crop: `cfg.robust_px`, or as far as half the keypoints of a start are.
+
+    Of an answer that is far off as a whole no keypoint would pull at a narrow scale.
+
+    Args:
+        pred: (N, 17, 2) where the fit starts, crop coordinates. weight: (N, 17).
+    """
+    apart = CROP_HALF_PX * (pred - crops.keypoints[..., :2]).norm(dim=-1)
+    return weighted_median(apart, weight).clamp(min=cfg.robust_px)
+
+
 def eft_loss(
-    pred: Tensor, crops: Crops, weight: Tensor, betas: Tensor, pred_cam: Tensor, cfg: EftConfig
+    pred: Tensor,
+    crops: Crops,
+    weight: Tensor,
+    betas: Tensor,
+    pred_cam: Tensor,
+    cfg: EftConfig,
+    robust_px: float | Tensor | None = None,
 ) -> Tensor:
     """EFT's objective for N people, with a robust 2D term.
 
     Args:
         pred: (N, 17, 2) projected keypoints, crop coordinates.
         weight: (N, 17) from `joint_weights`. betas: (N, 10). pred_cam: (N, 3).
+        robust_px: its scale, one or (N, 1); None: `cfg.robust_px`.
 
     Returns:
         (N,)
     """
     target = crops.keypoints[..., :2]
     square = (pred - target).square().sum(-1)
-    reproject = weighted_mean(geman_mcclure(square, cfg.robust_px / CROP_HALF_PX), weight)
+    scale = (cfg.robust_px if robust_px is None else robust_px) / CROP_HALF_PX
+    reproject = weighted_mean(geman_mcclure(square, scale), weight)
     score = crops.keypoints[..., 2]
     seen = torch.where(score >= cfg.min_score, score, 0.0)
     legs = leg_direction(pred, target, seen, cfg.leg_min_px / CROP_HALF_PX)
@@ -101,7 +129,9 @@ def crop_error_px(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return CROP_HALF_PX * (weighted_mean(square, weight) + 1e-12).sqrt()
 
 
-def inlier_error_px(pred: Tensor, target: Tensor, weight: Tensor, robust_px: float) -> Tensor:
+def inlier_error_px(
+    pred: Tensor, target: Tensor, weight: Tensor, robust_px: float | Tensor
+) -> Tensor:
     """As `crop_error_px`, with each joint's weight reduced as Geman-McClure's gradient is.
 
     Grossly wrong keypoints hardly count; where all joints are equally far off it equals the plain

@@ -53,6 +53,34 @@ def test_weighted_mean_and_nobody_seen():
     torch.testing.assert_close(losses.weighted_mean(value, weight), torch.tensor([4.0, 0.0]))
 
 
+def test_weighted_median():
+    value = torch.tensor([[4.0, 1.0, 9.0, 2.0], [4.0, 1.0, 9.0, 2.0], [3.0, 5.0, 7.0, 1.0]])
+    weight = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 5.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    median = losses.weighted_median(value, weight)
+    assert median[:2].tolist() == [2.0, 9.0] and median.isfinite().all()
+
+
+def test_the_robust_scale_widens_only_where_most_of_the_body_is_off():
+    crops = random_crops(3)
+    weight = losses.joint_weights(crops.keypoints[..., 2], CFG)
+    pred = crops.keypoints[..., :2].clone()
+    pred[1, 7:9, 0] += 80.0 / losses.CROP_HALF_PX  # an arm
+    pred[2, :, 0] += 80.0 / losses.CROP_HALF_PX
+    scale = losses.robust_scale_px(pred, crops, weight, CFG)
+    assert scale.tolist() == pytest.approx([CFG.robust_px, CFG.robust_px, 80.0])
+    pred = pred.requires_grad_(True)
+    loss = losses.weighted_mean(
+        losses.geman_mcclure(
+            (pred - crops.keypoints[..., :2]).square().sum(-1),
+            scale[:, None] / losses.CROP_HALF_PX,
+        ),
+        weight,
+    )
+    (pull,) = torch.autograd.grad(loss.sum(), pred)
+    far = pull[2, 7, 0] / pull[1, 7, 0]
+    assert far > 100.0, "one joint that is off does not pull, all of them do"
+
+
 def test_geman_mcclure():
     """Like the square when small, never above sigma squared, always rising."""
     square = torch.logspace(-8, 6, 200).double()
