@@ -14,7 +14,6 @@ import logging
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from multiview import collect_sightings
@@ -24,6 +23,7 @@ from multiview_score import GROSS
 from multiview_truth import LIMBS, Truth, find_truth, refine_cameras
 
 from eftvideo.config import RunConfig, SecondLook
+from eftvideo.types import FrameDetections
 
 
 def errors(truth: Truth, view: int, keypoints: np.ndarray) -> np.ndarray:
@@ -33,6 +33,19 @@ def errors(truth: Truth, view: int, keypoints: np.ndarray) -> np.ndarray:
     return np.where(truth.good & limb & (weight_of(keypoints) > 0), off, np.nan)
 
 
+def detect(
+    args: argparse.Namespace, which: SecondLook, cfg: RunConfig
+) -> tuple[list[list[FrameDetections]], tuple[int, ...], float]:
+    """Everybody in each clip, the athlete's track in each, and the seconds that it took."""
+    look = replace(cfg, detect=replace(cfg.detect, second_look=which))
+    folder = args.work / f"look_{which}"
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    plain = [plain_detections(clip, look, folder) for clip in args.clips]
+    took_s = time.perf_counter() - began
+    return plain, choose_athlete(read_qca(args.calibration), plain), took_s
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("calibration", type=Path)
@@ -40,33 +53,23 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    args.work.mkdir(parents=True, exist_ok=True)
-    rough = read_qca(args.calibration)
     cfg = RunConfig(device="cpu")
-    seen = {}
+    plain = {which: detect(args, which, cfg) for which in ("off", "leaning", "all")}
+    first, ids, _ = plain["off"]
+    seen = collect_sightings(args.clips, first, ids, cfg, args.work)
+    px, weight = seen[..., :2], weight_of(seen)
+    truth = find_truth(refine_cameras(read_qca(args.calibration), px, weight)[0], px, weight)
     print(f"{'second look':12}" + "".join(f"{c.stem:>18}" for c in args.clips) + "  seconds")
-    for which in reversed(get_args(SecondLook)):
-        look = replace(cfg, detect=replace(cfg.detect, second_look=which))
-        folder = args.work / f"look_{which}"
-        folder.mkdir(exist_ok=True)
-        began = time.perf_counter()
-        plain = [plain_detections(clip, look, folder) for clip in args.clips]
-        took_s = time.perf_counter() - began
-        ids = choose_athlete(rough, plain)
-        if not seen:
-            first = collect_sightings(args.clips, plain, ids, look, args.work)
-            px, weight = first[..., :2], weight_of(first)
-            truth = find_truth(refine_cameras(rough, px, weight)[0], px, weight)
-        cells = []
-        for view, (frames, i) in enumerate(zip(plain, ids, strict=True)):
+    for which, (clips, ids, took_s) in plain.items():
+        print(f"{which:12}", end="")
+        for view, (frames, i) in enumerate(zip(clips, ids, strict=True)):
             keypoints, boxes = sightings(frames, i)
             off = errors(truth, view, keypoints)
             side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)[:, None]
             known = ~np.isnan(off)
-            gross = (off > GROSS * side)[known].mean()
-            cells.append(f"{100 * gross:7.1f}% {np.median(off[known]):5.1f} px")
-        seen[which] = cells
-        print(f"{which:12}" + "".join(f"{c:>18}" for c in cells) + f"  {took_s:.0f}", flush=True)
+            gross = 100 * (off > GROSS * side)[known].mean()
+            print(f"{gross:9.1f}% {np.median(off[known]):5.1f} px", end="")
+        print(f"  {took_s:.0f}")
 
 
 if __name__ == "__main__":

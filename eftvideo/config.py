@@ -113,8 +113,9 @@ class EftConfig:
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
     reproject_weight: float = 5.0
     """EFT: factor of the 2D term."""
-    min_joints: int = 6
-    """Fewer usable keypoints: no fit, the regressor's answer stays (EFT's COCO-All: 6)."""
+    min_joints: int = 4
+    """Fewer usable keypoints: no fit, the regressor's answer stays (EFT's COCO-All: 6; but the
+    legs alone, four, place the legs)."""
     max_loss_px: float = 16.0
     """A fit that ends above is rejected."""
     max_rise_px: float = 1.0

@@ -1,16 +1,25 @@
 """The default regressor: its geometry, its file, its context."""
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from eftvideo import camera
-from eftvideo.errors import CheckpointMismatchError, WeightsCorruptError
+from eftvideo.errors import CheckpointMismatchError, ConfigError, WeightsCorruptError
 from eftvideo.regressors.lifter import PELVIS_REST_M, LifterConfig, Model
 from eftvideo.types import Crops
+
+TOOLS = str(Path(__file__).parents[1] / "tools")
+sys.path.insert(0, TOOLS)
+try:
+    import grow_lifter
+finally:
+    sys.path.remove(TOOLS)
 
 SMALL = LifterConfig(width=32, hidden=48, num_blocks=1, context_offsets_s=(-0.1, 0.1))
 
@@ -137,3 +146,22 @@ def test_other_networks_and_other_files_are_refused(model, tmp_path):
     text.write_text("hello")
     with pytest.raises(WeightsCorruptError):
         Model.from_weights(text)
+
+
+def test_a_grown_network_answers_as_the_small_one_does(model):
+    large_cfg = replace(SMALL, num_blocks=3, context_offsets_s=(-0.3, -0.1, 0.1, 0.3))
+    large = grow_lifter.grow(model, large_cfg)
+    crops = some_crops(context=4)
+    assert crops.context is not None
+    known = replace(crops, context=crops.context[:, 1:3])
+    torch.testing.assert_close(large(large.encode(crops)), model(model.encode(known)))
+    large.blocks[2].down.weight.data.normal_(std=0.1)
+    assert not torch.allclose(large(large.encode(crops)), model(model.encode(known)), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "change", [{"width": 64}, {"num_blocks": 0}, {"context_offsets_s": (-0.3, 0.1)}]
+)
+def test_a_network_cannot_grow_into_one_that_lacks_something(model, change):
+    with pytest.raises(ConfigError, match="cannot grow"):
+        grow_lifter.grow(model, replace(SMALL, **change))

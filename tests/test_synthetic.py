@@ -20,6 +20,7 @@ CLEAN = observer.NoiseConfig(
     jitter=(0.0,) * 7,
     outlier=(0.0,) * 7,
     swap=0.0,
+    merged=0.0,
     occluder=0.0,
     dropped_frame=0.0,
     box=0.0,
@@ -137,6 +138,35 @@ def test_swapped_sides_are_the_other_sides_points():
     is_plain = torch.isclose(seen.keypoints[..., :2], points).all(-1).all(-1)
     assert (is_swapped | is_plain).all()
     assert is_swapped.any()
+
+
+def test_merged_limbs_lie_on_their_twins():
+    keypoints = torch.rand(200, 3, 17, 2, generator=generator()) * 200 + 100
+    time_s = torch.linspace(0.0, 0.2, 3).expand(200, 3)
+    size = torch.full((200, 2), 1000.0)
+    extent, hidden = keypoints, torch.zeros(200, 3, 17, dtype=torch.bool)
+    noise = replace(CLEAN, merged=1.0)
+    seen = observer.observe(keypoints, extent, hidden, size, time_s, noise, generator()).keypoints
+    moved = (seen[..., :2] - keypoints).norm(dim=-1) > 15.0
+    limbs = [{7, 9}, {8, 10}, {13, 15}, {14, 16}]
+    found = [set(row.nonzero().flatten().tolist()) for row in moved.flatten(0, 1)]
+    assert all(f <= limb or not f for f in found for limb in limbs if f & limb)
+    assert {frozenset(f) for f in found} >= {frozenset(limb) for limb in limbs}
+    index = torch.tensor(mirror_index(COCO17))
+    on_twin = (seen[..., :2] - keypoints[:, :, index]).norm(dim=-1)[moved]
+    assert on_twin.median() < 5.0, "1 % of a box of 200 px"
+
+
+def test_close_ups_show_any_part_of_somebody(path):
+    library = MotionLibrary(path, held_out=False, held_out_percent=0)
+    motion, _ = library.sample(400, torch.zeros(400, 1), generator())
+    drawn = scenes.draw_scenes(motion, scenes.SceneConfig(), generator(), close_up=1.0)
+    height = drawn.focal_length_px * 1.7 / drawn.pelvis[:, 0, 2]
+    picture = drawn.image_size_px[:, 1]
+    assert (height > 0.95 * drawn.image_size_px.amin(dim=1)).float().mean() > 0.9
+    pelvis = camera.project(drawn.pelvis, drawn.focal_length_px, drawn.image_size_px)[:, 0, 1]
+    below, above = (pelvis > picture).float().mean(), (pelvis < 0).float().mean()
+    assert 0.05 < below < 0.4 and 0.05 < above < 0.4, "head and shoulders; legs alone"
 
 
 def test_the_body_hides_its_far_side():

@@ -48,7 +48,7 @@ def grow(small: Model, cfg: LifterConfig) -> Model:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("small", type=Path)
     parser.add_argument("large", type=Path)
     args = parser.parse_args()
