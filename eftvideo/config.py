@@ -114,8 +114,7 @@ class EftConfig:
     reproject_weight: float = 5.0
     """EFT: factor of the 2D term."""
     min_joints: int = 4
-    """Fewer usable keypoints: no fit, the regressor's answer stays (EFT's COCO-All: 6; but the
-    legs alone, four, place the legs)."""
+    """With fewer usable keypoints there is no fit (EFT's COCO-All: 6). Two lower legs are enough."""
     max_loss_px: float = 16.0
     """A fit that ends above is rejected."""
     max_rise_px: float = 1.0
