@@ -114,7 +114,7 @@ class EftConfig:
     reproject_weight: float = 5.0
     """EFT: factor of the 2D term."""
     min_joints: int = 4
-    """With fewer usable keypoints there is no fit (EFT's COCO-All: 6). Two lower legs are enough."""
+    """With fewer usable keypoints: no fit (EFT's COCO-All: 6). Two lower legs are enough."""
     max_loss_px: float = 16.0
     """A fit that ends above is rejected."""
     max_rise_px: float = 1.0
@@ -184,7 +184,7 @@ class SmplifyConfig:
     `face_weight`, `hip_weight`, `min_joints`, `max_loss_px` and `max_abs_beta`."""
     face_weight: float = 0.2
     hip_weight: float = 0.4
-    min_joints: int = 6
+    min_joints: int = 4
     stall_steps: int = 10
     """A stage ends, for one person, after so many steps without a gain of `stall_share` (SPIN
     always takes all steps)."""
