@@ -113,8 +113,8 @@ class EftConfig:
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
     reproject_weight: float = 5.0
     """EFT: factor of the 2D term."""
-    min_joints: int = 4
-    """With fewer usable keypoints: no fit (EFT's COCO-All: 6). Two lower legs are enough."""
+    min_joints: int = 6
+    """With fewer usable keypoints: no fit (EFT's COCO-All: 6). Four of the body are enough."""
     max_loss_px: float = 16.0
     """A fit that ends above is rejected."""
     max_rise_px: float = 1.0
@@ -184,7 +184,7 @@ class SmplifyConfig:
     `face_weight`, `hip_weight`, `min_joints`, `max_loss_px` and `max_abs_beta`."""
     face_weight: float = 0.2
     hip_weight: float = 0.4
-    min_joints: int = 4
+    min_joints: int = 6
     stall_steps: int = 10
     """A stage ends, for one person, after so many steps without a gain of `stall_share` (SPIN
     always takes all steps)."""

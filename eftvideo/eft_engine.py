@@ -68,7 +68,7 @@ class Engine:
         self.crops = replace(crops, context=None, image=None)
         self.weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
         self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, cfg)[:, None]
-        self.enough = (self.weight > 0).sum(-1) >= cfg.min_joints
+        self.enough = losses.enough_joints(self.weight, cfg)
         params = own.prediction.params
         self.out = FitResult(
             Prediction(

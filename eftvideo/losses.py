@@ -16,6 +16,8 @@ from eftvideo.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops
 
 CROP_HALF_PX = CROP_SIDE_PX / 2.0
+BODY_JOINTS = 4
+"""Two lower legs, of somebody cut off by the picture, place the legs; a face does not."""
 _LEGS = tuple(
     (COCO17.index(f"{side}_knee"), COCO17.index(f"{side}_ankle")) for side in ("left", "right")
 )
@@ -35,6 +37,13 @@ def joint_weights(score: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
     if isinstance(cfg, EftConfig):
         scale[[ankle for _, ankle in _LEGS]] = cfg.ankle_weight
     return torch.where(score >= cfg.min_score, score, 0.0) * scale
+
+
+def enough_joints(weight: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
+    """(N,) bool: `cfg.min_joints` keypoints with a weight (N, 17), or `BODY_JOINTS` below the head."""
+    seen = weight > 0
+    body = [i for i in range(17) if i not in COCO17_FACE]
+    return (seen.sum(-1) >= cfg.min_joints) | (seen[:, body].sum(-1) >= BODY_JOINTS)
 
 
 def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:

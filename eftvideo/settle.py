@@ -60,8 +60,9 @@ def _offset_px(
     px = points[..., :2] / points[..., 2:] * focal[:, None, None] + np.array(image_size_px) / 2.0
     off = rows["keypoints2d"][..., :2] - px
     score = torch.from_numpy(np.ascontiguousarray(rows["keypoints2d"][..., 2], np.float32))
-    weight = losses.joint_weights(score, weights).numpy().astype(np.float64)
-    known = ((weight > 0).sum(axis=1) >= weights.min_joints) & (rows["status"] != FILLED)
+    believed = losses.joint_weights(score, weights)
+    weight = believed.numpy().astype(np.float64)
+    known = losses.enough_joints(believed, weights).numpy() & (rows["status"] != FILLED)
     order = np.argsort(off, axis=1)
     ordered = np.take_along_axis(off, order, axis=1)
     share = np.cumsum(np.take_along_axis(np.repeat(weight[..., None], 2, 2), order, axis=1), axis=1)

@@ -164,7 +164,7 @@ def _acceptable(
     """(N,) bool: EFT's rule but for the change of pose; it may end far from the regressor."""
     depth = 2.0 * crops.focal_length_px / (fitted.pred_cam[:, 0] * crops.size_px)
     return (
-        ((weight > 0).sum(-1) >= cfg.min_joints)
+        losses.enough_joints(weight, cfg)
         & (loss_px <= cfg.max_loss_px)
         & (loss_px <= own.loss_px + 1.0)
         & (fitted.params.betas.abs().amax(-1) <= cfg.max_abs_beta)

@@ -76,7 +76,7 @@ class Stages:
         self.body, self.crops, self.cfg = body, crops, cfg
         score = crops.keypoints[..., 2]
         self.seen = losses.joint_weights(score, cfg)
-        self.enough = (self.seen > 0).sum(-1) >= cfg.min_joints
+        self.enough = losses.enough_joints(self.seen, cfg)
         hips = torch.ones_like(score)
         hips[:, list(COCO17_HIPS)] = cfg.body_hip_weight
         # SPIN weighs by confidence squared.

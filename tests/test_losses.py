@@ -48,6 +48,15 @@ def test_joint_weights():
     assert weight[1, 7] == 0.0
 
 
+def test_four_joints_of_the_body_are_enough_a_face_is_not():
+    weight = torch.zeros(4, 17)
+    weight[0, list(COCO17_FACE)] = 0.2
+    weight[1, 13:17] = 0.9  # both lower legs
+    weight[2, [0, 1, 2, 5, 6, 7]] = 0.5
+    weight[3, 14:17] = 0.9
+    assert losses.enough_joints(weight, CFG).tolist() == [False, True, True, False]
+
+
 def test_weighted_mean_and_nobody_seen():
     value, weight = torch.tensor([[1.0, 5.0], [3.0, 3.0]]), torch.tensor([[1.0, 3.0], [0.0, 0.0]])
     torch.testing.assert_close(losses.weighted_mean(value, weight), torch.tensor([4.0, 0.0]))
