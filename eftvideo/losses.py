@@ -40,7 +40,7 @@ def joint_weights(score: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
 
 
 def enough_joints(weight: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
-    """(N,) bool: `cfg.min_joints` keypoints with a weight (N, 17), or `BODY_JOINTS` below the head."""
+    """(N,) bool: `cfg.min_joints` of the (N, 17) count, or `BODY_JOINTS` below the head."""
     seen = weight > 0
     body = [i for i in range(17) if i not in COCO17_FACE]
     return (seen.sum(-1) >= cfg.min_joints) | (seen[:, body].sum(-1) >= BODY_JOINTS)
