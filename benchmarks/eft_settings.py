@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from methods import METHODS, figures, print_header, print_row
-from sequences import draw_sequences
+from sequences import NUM_FRAMES, draw_sequences
 from synthetic import run_one
 
 from eftvideo.bodies import load_body
@@ -46,7 +46,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     body = load_body()
-    data = draw_sequences(args.poses, body, num_frames=45, per_clip=1)
+    data = draw_sequences(args.poses, body, num_frames=NUM_FRAMES, per_clip=1)
     regressor = load_regressor(SHIPPED, "cpu", body)
     ways = {n: replace(SHIPPED, eft=replace(SHIPPED.eft, **c)) for n, c in SETTINGS.items()}
     ways["shape of every frame"] = replace(SHIPPED, shape="per-frame")

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from sequences import FPS, LIMBS, Sequences, draw_sequences
+from sequences import FPS, LIMBS, NUM_FRAMES, Sequences, draw_sequences
 
 from eftvideo import camera, eft, losses, metrics
 from eftvideo.bodies import BodyModel, load_body
@@ -98,8 +98,8 @@ def main() -> None:
     parser.add_argument("--poses", type=Path, required=True)
     parser.add_argument("--weights", help="lifter weights; default: the shipped ones")
     parser.add_argument("--baseline", type=Path, help="weights of the baseline lifter")
-    parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--per-clip", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=NUM_FRAMES)
+    parser.add_argument("--per-clip", type=int, default=1)
     args = parser.parse_args()
     body = load_body()
     model = Model.from_weights(resolve(Model.spec, args.weights))

@@ -19,6 +19,8 @@ from eftvideo.synthetic.scenes import SceneConfig, draw_scenes
 from eftvideo.types import Crops
 
 FPS = 30
+NUM_FRAMES = 60
+"""Two seconds: the regressor looks a second ahead and back."""
 LIMBS = select(LIMB12, SMPL24)
 
 

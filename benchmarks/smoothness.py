@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from methods import CpuProgress, choose
-from sequences import FPS, Sequences, draw_sequences
+from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
 from synthetic import detections, truth_of
 
 from eftvideo.bodies import BodyModel, load_body
@@ -129,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--poses", type=Path, required=True)
     parser.add_argument("--methods", default="regress,eft-warm", help="names separated by commas")
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=NUM_FRAMES)
     parser.add_argument("--per-clip", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)

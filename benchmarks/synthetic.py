@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from methods import METHODS, CpuProgress, choose, figures, print_header, print_row
-from sequences import FPS, Sequences, draw_sequences
+from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument(
         "--against", action="append", default=[], help="other lifter weights, only asked; repeat"
     )
-    parser.add_argument("--frames", type=int, default=45)
+    parser.add_argument("--frames", type=int, default=NUM_FRAMES)
     parser.add_argument("--per-clip", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
