@@ -14,9 +14,11 @@ import torch
 
 from eftvideo import camera, overlay, plugins, weights
 from eftvideo.bodies import BodyModel, load_body
+from eftvideo.close_ups import CloseUps
 from eftvideo.config import CropConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
+from eftvideo.lost import Search
 from eftvideo.networks import load_regressor, regressor_file
 from eftvideo.outliers import soften_outliers
 from eftvideo.polish import polish_rows
@@ -95,18 +97,22 @@ def detect_people(
     rate = float(clip.info.fps) / cfg.clip.stride
     make = plugins.load("detectors", "yolo_pose")
     detector = make(cfg.detect, device, rate)
-    look = SecondLook(cfg.detect, lambda close: make(close, device, rate).detect)
+    close_ups = CloseUps(cfg.detect, lambda close: make(close, device, rate).detect)
+    search, look = Search(cfg.detect, close_ups), SecondLook(cfg.detect, close_ups)
     cuts = CutDetector(cfg.detect.cut_threshold)
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
         for batch in _batches(clip, detector.batch_size):
             images = [f.image for f in batch]
             tracked, is_cut = [], []
-            for image, people in zip(images, detector.detect(images), strict=True):
-                is_cut.append(cuts.is_cut(image))
+            for frame, people in zip(batch, detector.detect(images), strict=True):
+                is_cut.append(cuts.is_cut(frame.image))
                 if is_cut[-1]:
                     detector.reset()
-                tracked.append(detector.track(people, image))
+                    search.forget()
+                people = search.with_lost(frame.image, people, frame.time_s)
+                tracked.append(detector.track(people, frame.image))
+                search.remember(tracked[-1], frame.time_s)
             for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
                 frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
                 progress.advance(1, people=len(people))

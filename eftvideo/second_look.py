@@ -8,22 +8,16 @@ upright it does not (docs/second_look.md has the figures).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-import cv2
 import numpy as np
 
+from eftvideo.close_ups import CloseUp, CloseUps
 from eftvideo.config import DetectConfig
 from eftvideo.skeletons import COCO17, select
 from eftvideo.types import Detections
 
-Detect = Callable[[Sequence[np.ndarray]], list[Detections]]
-"""A detector's `detect`, at a network size of `CLOSE_UP_PX`."""
-CLOSE_UP_PX = 448
-SCALE = 1.35
-"""Side of the close-up over the person's: the longer side of the box, or most of its diagonal."""
-DIAGONAL = 0.85
 TURNS_RAD = tuple(math.radians(t) for t in (-12.5, 12.5))
 """Either side of upright: what is wrong in one is seldom wrong in the other."""
 MIN_SCORE = 0.3
@@ -34,32 +28,18 @@ longer side."""
 AGREES = 0.08
 """A sighting of a keypoint this near to the merged place (same unit) speaks for it."""
 _ROUNDS = 20
-_FILL = (114, 114, 114)
-"""Ultralytics' own padding."""
 _PAIRS = tuple(
     select((f"left_{part}", f"right_{part}"), COCO17) for part in ("ankle", "knee", "hip")
 )
 _SHOULDERS = select(("left_shoulder", "right_shoulder"), COCO17)
 
 
-@dataclass(frozen=True)
-class _CloseUp:
-    """Where one cut-out came from."""
-
-    frame: int
-    person: int
-    to_frame: np.ndarray
-    """(2, 3) affine, px of the cut-out to px of the frame."""
-
-
 class SecondLook:
     """Looks again at those who lean, as `cfg.second_look` says."""
 
-    def __init__(self, cfg: DetectConfig, make: Callable[[DetectConfig], Detect]) -> None:
-        """`make` gives a detector; it is only asked for one when somebody leans."""
+    def __init__(self, cfg: DetectConfig, close_ups: CloseUps) -> None:
         self._which, self._limit = cfg.second_look, math.radians(cfg.lean_deg)
-        self._make = lambda: make(replace(cfg, image_size=CLOSE_UP_PX))
-        self._detect: Detect | None = None
+        self._close_ups = close_ups
 
     def again(self, images: Sequence[np.ndarray], people: Sequence[Detections]) -> list[Detections]:
         """The same people, with better keypoints for those who were looked at again.
@@ -67,24 +47,19 @@ class SecondLook:
         Args:
             images: B frames, (H, W, 3) RGB uint8. people: who was found in each.
         """
-        if self._which == "off":
-            return list(people)
-        close_ups, pixels = [], []
+        whom: list[tuple[int, int]] = []
+        where: list[CloseUp] = []
         for i, (image, found) in enumerate(zip(images, people, strict=True)):
             leans = lean_rad(found.keypoints)
-            for n in np.flatnonzero(self._wanted(leans)):
-                for turn in TURNS_RAD:
-                    to_close_up = _affine(found.xyxy[n], leans[n] + turn)
-                    pixels.append(_cut(image, to_close_up))
-                    back = cv2.invertAffineTransform(to_close_up)
-                    close_ups.append(_CloseUp(i, int(n), back))
-        if not close_ups:
-            return list(people)
-        self._detect = self._detect or self._make()
-        return _merged(people, close_ups, self._detect(pixels))
+            for n in np.flatnonzero(self._wanted(leans)).tolist():
+                whom += [(i, n)] * len(TURNS_RAD)
+                where += [CloseUp(image, found.xyxy[n], leans[n] + turn) for turn in TURNS_RAD]
+        return _merged(people, whom, self._close_ups.look(where))
 
     def _wanted(self, leans: np.ndarray) -> np.ndarray:
         known = ~np.isnan(leans)
+        if self._which == "off":
+            return np.zeros_like(known)
         return (
             known if self._which == "all" else known & (np.abs(np.nan_to_num(leans)) > self._limit)
         )
@@ -111,51 +86,26 @@ def _middle(pair: np.ndarray) -> np.ndarray | None:
     return seen.mean(axis=0).astype(float) if len(seen) else None
 
 
-def _affine(xyxy: np.ndarray, turn_rad: float) -> np.ndarray:
-    """(2, 3) from the frame, px, to a close-up in which the person is turned back by `turn_rad`."""
-    extent = (xyxy[2:] - xyxy[:2]).astype(float)
-    side = SCALE * max(extent.max(), DIAGONAL * float(np.hypot(*extent)), 1.0)
-    cos, sin = math.cos(turn_rad), math.sin(turn_rad)
-    turn = CLOSE_UP_PX / side * np.array([[cos, sin], [-sin, cos]])
-    middle = (xyxy[:2] + xyxy[2:]).astype(float) / 2.0
-    return np.column_stack([turn, CLOSE_UP_PX / 2.0 - turn @ middle])
-
-
-def _cut(image: np.ndarray, to_close_up: np.ndarray) -> np.ndarray:
-    """(S, S, 3) pixels; what is shrunk is drawn larger first, then averaged."""
-    scale = float(np.hypot(*to_close_up[:, 0]))
-    times = max(1, min(8, math.floor(1.0 / scale)))
-    large = times * to_close_up
-    # OpenCV's places are those of the pixels' middles, ours of their corners.
-    large[:, 2] += large[:, :2] @ [0.5, 0.5] - 0.5
-    size = times * CLOSE_UP_PX
-    pixels = cv2.warpAffine(image, large, (size, size), flags=cv2.INTER_LINEAR, borderValue=_FILL)
-    if times == 1:
-        return pixels
-    return cv2.resize(pixels, (CLOSE_UP_PX, CLOSE_UP_PX), interpolation=cv2.INTER_AREA)
-
-
 def _merged(
-    people: Sequence[Detections], close_ups: Sequence[_CloseUp], found: Sequence[Detections]
+    people: Sequence[Detections], whom: Sequence[tuple[int, int]], found: Sequence[Detections]
 ) -> list[Detections]:
+    """`whom` (frame, person) each close-up is of, and everybody `found` in it."""
     sightings: dict[tuple[int, int], list[np.ndarray]] = {}
-    for close_up, others in zip(close_ups, found, strict=True):
-        key = (close_up.frame, close_up.person)
-        first = people[close_up.frame]
-        box = first.xyxy[close_up.person]
-        side = max(float((box[2:] - box[:2]).max()), 1.0)
-        mine = sightings.setdefault(key, [first.keypoints[close_up.person]])
-        points = others.keypoints.astype(float)
-        points[..., :2] = points[..., :2] @ close_up.to_frame[:, :2].T + close_up.to_frame[:, 2]
-        same = _same_person(mine[0], points, side)
+    for (frame, person), others in zip(whom, found, strict=True):
+        first = people[frame].keypoints[person]
+        mine = sightings.setdefault((frame, person), [first])
+        same = _same_person(first, others.keypoints, _side_px(people[frame].xyxy[person]))
         if same is not None:
-            mine.append(points[same])
+            mine.append(others.keypoints[same])
     out = [p.keypoints.copy() for p in people]
     for (frame, person), seen in sightings.items():
-        box = people[frame].xyxy[person]
-        side = max(float((box[2:] - box[:2]).max()), 1.0)
-        out[frame][person] = merge_sightings(np.stack(seen), side)
+        side_px = _side_px(people[frame].xyxy[person])
+        out[frame][person] = merge_sightings(np.stack(seen).astype(float), side_px)
     return [replace(p, keypoints=k) for p, k in zip(people, out, strict=True)]
+
+
+def _side_px(xyxy: np.ndarray) -> float:
+    return max(float((xyxy[2:] - xyxy[:2]).max()), 1.0)
 
 
 def _same_person(first: np.ndarray, others: np.ndarray, side_px: float) -> int | None:

@@ -23,7 +23,7 @@ LAYERS = (
     "decord_decode ffmpeg_decode pixels fetch "
     "evaluate_truth "
     "priors torso video encode shots swaps tracklets tracks progress pictures pieces "
-    "outliers second_look smoothing warm_start",
+    "outliers close_ups second_look lost smoothing warm_start",
     "bodies results gaps result_table posed losses evaluate_match",
     "detectors regressors renderers",
     "motion exporters "
@@ -59,7 +59,7 @@ OWNERS = {
     "scenedetect": {"shots"},
     "roma": {"rotations"},
     "safetensors": {"weights", "train"},
-    "cv2": {"detectors.yolo_pose", "renderers._paint", "pictures", "second_look"},
+    "cv2": {"detectors.yolo_pose", "renderers._paint", "pictures", "close_ups"},
     "lap": {"evaluate_match"},
     "scipy": set(),
     "anny": set(),
