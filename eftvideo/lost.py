@@ -15,11 +15,11 @@ import numpy as np
 from eftvideo.close_ups import CloseUp, CloseUps
 from eftvideo.config import DetectConfig
 from eftvideo.second_look import lean_rad
-from eftvideo.tracklets import area
+from eftvideo.tracklets import area, shared_area
 from eftvideo.types import Detections
 
-TURNS_RAD = tuple(math.radians(t) for t in (-25.0, 0.0, 25.0))
-"""On either side of how the person leaned when last seen."""
+TURNS_RAD = tuple(tuple(math.radians(t) for t in turns) for turns in ((0.0,), (-25.0, 25.0)))
+"""As the person leaned when last seen; if nobody is found so, on either side of it."""
 MAX_LOST_S = 0.5
 """Nobody is searched for longer after the last sighting."""
 MIN_SIGHTINGS = 5
@@ -78,14 +78,15 @@ class Search:
         """
         if not self._enabled:
             return people
-        missing = [s for s in self._last.values() if self._is_missing(s, image, people, time_s)]
-        where = [CloseUp(image, s.xyxy, s.lean_rad + turn) for s in missing for turn in TURNS_RAD]
-        found = self._close_ups.look(where)
-        for i, seen in enumerate(missing):
-            views = found[i * len(TURNS_RAD) : (i + 1) * len(TURNS_RAD)]
-            person = self._best(seen, views, people, image)
-            if person is not None:
-                people = _joined(people, person)
+        for seen in self._last.values():
+            if not self._is_missing(seen, image, people, time_s):
+                continue
+            for turns in TURNS_RAD:
+                where = [CloseUp(image, seen.xyxy, seen.lean_rad + turn) for turn in turns]
+                person = self._best(seen, self._close_ups.look(where), people, image)
+                if person is not None:
+                    people = _joined(people, person)
+                    break
         return people
 
     def _is_missing(
@@ -136,8 +137,7 @@ def _boxed(person: Detections, image: np.ndarray) -> Detections:
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(N,) intersection over union of a box (4,) with others (N, 4)."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    shared = area(np.concatenate([low, high], axis=1))
+    shared = shared_area(box[None], others)
     return shared / np.maximum(area(box[None]) + area(others) - shared, 1e-6)
 
 

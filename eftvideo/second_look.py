@@ -53,7 +53,8 @@ class SecondLook:
             leans = lean_rad(found.keypoints)
             for n in np.flatnonzero(self._wanted(leans)).tolist():
                 whom += [(i, n)] * len(TURNS_RAD)
-                where += [CloseUp(image, found.xyxy[n], leans[n] + turn) for turn in TURNS_RAD]
+                lean = float(leans[n])
+                where += [CloseUp(image, found.xyxy[n], lean + turn) for turn in TURNS_RAD]
         return _merged(people, whom, self._close_ups.look(where))
 
     def _wanted(self, leans: np.ndarray) -> np.ndarray:

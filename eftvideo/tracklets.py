@@ -29,6 +29,10 @@ MAX_GROWTH = 1.4
 """Longer side of the box after a gap over the one before, or the inverse."""
 MAX_POSE_CHANGE = 0.2
 """Mean keypoint distance across a gap, with the shift taken out, as a share of the pose's side."""
+AT_ONCE_S = 0.15
+"""Where somebody ends and somebody begins within this time, one box in the other, it is one person
+who jumps, turns over or curls up: size and pose say nothing. Any better match comes first."""
+WORST_JOIN = 0.99
 INSIDE = 0.8
 """Two boxes may hold one person if this share of the smaller lies in the larger ..."""
 SAME_POSE = 0.06
@@ -142,6 +146,10 @@ def _misfit_at_turn(first: Tracklet, second: Tracklet) -> float:
         )
         pose = float(apart.mean()) if len(apart) else np.inf
         best = min(best, max(float(worst[n]), pose / MAX_POSE_CHANGE))
+    if best > WORST_JOIN and second.time_s[0] - first.time_s[-1] <= AT_ONCE_S:
+        here, there = first.people.xyxy[-1:], second.people.xyxy[:1]
+        if inside(here, there)[0] >= INSIDE:
+            return WORST_JOIN
     return best
 
 
@@ -183,14 +191,10 @@ def same_person(a: Tracklet, b: Tracklet) -> bool:
     _, in_a, in_b = np.intersect1d(a.at, b.at, return_indices=True)
     if len(in_a) < min(2, len(a.at), len(b.at)):
         return False
-    mine, yours = a.people.xyxy[in_a], b.people.xyxy[in_b]
-    shared = np.concatenate(
-        [np.maximum(mine[:, :2], yours[:, :2]), np.minimum(mine[:, 2:], yours[:, 2:])], axis=1
-    )
-    inside = area(shared) >= INSIDE * np.minimum(area(mine), area(yours))
-    if inside.mean() < 0.5:
+    within = inside(a.people.xyxy[in_a], b.people.xyxy[in_b]) >= INSIDE
+    if within.mean() < 0.5:
         return False
-    same = [_same_pose(a, i, b, j) for i, j in zip(in_a[inside], in_b[inside], strict=True)]
+    same = [_same_pose(a, i, b, j) for i, j in zip(in_a[within], in_b[within], strict=True)]
     return sum(same) >= 0.5 * len(in_a)
 
 
@@ -212,6 +216,17 @@ def keypoint_distances(a: np.ndarray, b: np.ndarray, centred: bool) -> np.ndarra
     if centred:
         p, q = p - p.mean(axis=0), q - q.mean(axis=0)
     return np.linalg.norm(p - q, axis=1) / side
+
+
+def shared_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N,) px^2 that boxes `a` and `b`, (N, 4) or (1, 4), have in common."""
+    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
+    return area(np.concatenate([low, high], axis=1))
+
+
+def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N,) share of the smaller of two boxes that lies in the larger."""
+    return shared_area(a, b) / np.maximum(np.minimum(area(a), area(b)), 1e-6)
 
 
 def area(xyxy: np.ndarray) -> np.ndarray:

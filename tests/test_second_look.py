@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
+from eftvideo.close_ups import CLOSE_UP_PX, CloseUps
 from eftvideo.config import DetectConfig
 from eftvideo.detectors import yolo_pose
-from eftvideo.second_look import CLOSE_UP_PX, SecondLook, lean_rad, merge_sightings
+from eftvideo.second_look import SecondLook, lean_rad, merge_sightings
 from eftvideo.skeletons import COCO17
 from eftvideo.types import Detections
 
@@ -68,7 +69,7 @@ def look_with(answers, cfg=CFG):
 
         return detect
 
-    return SecondLook(cfg, make), shown
+    return SecondLook(cfg, CloseUps(cfg, make)), shown
 
 
 def test_upright_people_are_not_looked_at_again():
@@ -153,7 +154,7 @@ def test_the_sample_photo_turned(turn_deg):
     truth = upright.select(np.argsort(-upright.confidence)[:3]).keypoints.astype(float)
     truth[..., :2] = truth[..., :2] @ turn[:, :2].T + turn[:, 2]
     (first,) = detector.detect([turned])
-    look = SecondLook(CFG, lambda cfg: yolo_pose.Model(cfg, "cpu").detect)
+    look = SecondLook(CFG, CloseUps(CFG, lambda cfg: yolo_pose.Model(cfg, "cpu").detect))
     (again,) = look.again([turned], [first])
     before, after = [], []
     for known in truth:

@@ -87,6 +87,21 @@ def test_other_people_are_not_joined(later, cuts):
     assert len(seen(tracks.join_pieces(frames, CFG.max_gap_s))) == 2
 
 
+@pytest.mark.parametrize(
+    ("begins", "x", "ids"),
+    [
+        pytest.param(12, 110.0, 1, id="at once, in the same place"),
+        pytest.param(18, 110.0, 2, id="later"),
+        pytest.param(12, 170.0, 2, id="elsewhere"),
+    ],
+)
+def test_somebody_who_curls_up_and_stretches_stays_the_same(begins, x, ids):
+    curled = {at: person(120.0, 130.0, side=40.0, pose=BENT) for at in range(10)}
+    stretched = {at: person(x, 100.0, side=110.0) for at in range(begins, begins + 12)}
+    frames = frames_of({1: curled, 2: stretched}, 32)
+    assert len(seen(tracks.join_pieces(frames, CFG.max_gap_s))) == ids
+
+
 def test_a_piece_fills_the_gap_of_another():
     rows = walk(0, 40)
     outer = {at: row for at, row in rows.items() if not 15 <= at < 25}
