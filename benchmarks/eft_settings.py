@@ -24,17 +24,17 @@ SHIPPED = METHODS["eft-warm-smooth"]
 SETTINGS: dict[str, dict[str, Any]] = {
     "shipped": {},
     "depth not held": {"depth_weight": 0.0},
-    "depth weight 4": {"depth_weight": 4.0},
-    "depth weight 12": {"depth_weight": 12.0},
+    "depth weight 3": {"depth_weight": 3.0},
+    "depth weight 9": {"depth_weight": 9.0},
     "robust at 5 px": {"robust_px": 5.0},
     "robust at 12 px": {"robust_px": 12.0},
-    "rate 0.001": {"learning_rate": 1e-3},
-    "rate 0.002": {"learning_rate": 2e-3},
+    "rate 0.0003": {"learning_rate": 3e-4},
+    "rate 0.0008": {"learning_rate": 8e-4},
     "no pull": {"pull": 0.0},
-    "pull 0.1": {"pull": 0.1},
+    "pull 0.2": {"pull": 0.2},
     "stop at 1 px": {"threshold_px": 1.0},
+    "tune norm+bias": {"tune": "norm+bias"},
     "tune late": {"tune": "late"},
-    "tune head": {"tune": "head", "learning_rate": 3e-4},
 }
 """Changes of `EftConfig`; one line adds a row."""
 

@@ -78,18 +78,18 @@ class EftConfig:
     num_steps: int = 20
     """Adam steps at most per person and frame (EFT's demo: 20, "50 more than sufficient")."""
     tune: str | None = None
-    """Which weights are tuned, one of the regressor's `rates` (the lifter: "all", "norm+bias",
-    "late", "last", "head"; HMR: "all", "layer4+head", "head"); None: the first of them."""
+    """Which weights are tuned, one of the regressor's `rates` (the lifter: "head", "norm+bias",
+    "all", "late", "last"; HMR: "all", "layer4+head", "head"); None: the first of them."""
     learning_rate: float | None = None
     """Adam's rate; None: the regressor's `rates` (docs/eft.md and docs/regressors.md)."""
     threshold_px: float = 2.0
     """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
     stall_steps: int = 4
     """Stop after this many steps without an improvement of `stall_px`."""
-    stall_px: float = 0.02
-    pull: float = 0.05
+    stall_px: float = 0.03
+    pull: float = 0.1
     """Share of the way back to the base weights taken after every step (decoupled decay)."""
-    carry: float = 0.95
+    carry: float = 0.98
     """Share of the tuned change that the next frame starts from."""
     min_score: float = 0.3
     """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
@@ -107,7 +107,7 @@ class EftConfig:
     """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
     leg_min_px: float = 5.0
     """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    depth_weight: float = 8.0
+    depth_weight: float = 6.0
     """Keeps each keypoint's depth, relative to the pelvis, near the regressor's own (m^2)."""
     camera_weight: float = 1.0
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""

@@ -210,7 +210,7 @@ Tune = Annotated[
     str | None,
     _option(
         _FITTING,
-        "EFT: weights to tune; lifter: norm+bias, late, last, head, all; hmr: layer4+head, head, "
+        "EFT: weights to tune; lifter: head, norm+bias, late, last, all; hmr: layer4+head, head, "
         "all; hmr2: norm+bias, readout, head, blocks+head, all",
         "the regressor's choice",
         "WHICH",

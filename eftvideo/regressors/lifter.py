@@ -71,12 +71,15 @@ class Model(nn.Module):
     crop = CropConfig()
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256="3da43f62152cc3748bd7a7447ce2b69d9d125ab046facf5bf2b2562033050474",
+        sha256="67ceb5d22e0a740922b6c3bf77886190fa9a4e446cd8d9c2d3bf2fad099d024e",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
     betas_of: Literal["neutral", "smpl"] = "neutral"
-    rates: Mapping[str, float] = dict.fromkeys(("norm+bias", "all", "late", "last", "head"), 1.5e-3)
+    rates: Mapping[str, float] = {
+        "head": 5e-4,
+        **dict.fromkeys(("norm+bias", "all", "late", "last"), 1.5e-3),
+    }
 
     def __init__(self, cfg: LifterConfig | None = None) -> None:
         super().__init__()
@@ -93,11 +96,12 @@ class Model(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
-        """Features of N crops, whatever is tuned.
+        """What `forward` takes, of N crops.
 
         Returns:
             (N, D): for each frame the 17 keypoints (x, y, trust) in the virtual crop camera and
-            whether the person was seen; then the crop's place and angular size.
+            whether the person was seen; then the crop's place and angular size. If only the head
+            is tuned, (N, 1, width): what goes into the head, which does not change any more.
         """
         context = crops.context
         if context is None:
@@ -114,11 +118,15 @@ class Model(nn.Module):
         slope = (crops.center_px - crops.image_size_px / 2) / crops.focal_length_px[:, None]
         angular = crops.size_px / crops.focal_length_px
         place = torch.cat([slope, angular[:, None], angular.log()[:, None]], dim=1)
-        return torch.cat([torch.cat([points, alive], dim=-1).flatten(1), place], dim=1)
+        encoded = torch.cat([torch.cat([points, alive], dim=-1).flatten(1), place], dim=1)
+        return self._before_head(encoded)[:, None] if tune == "head" else encoded
+
+    def _before_head(self, encoded: Tensor) -> Tensor:
+        return self.norm(self.blocks(self.stem(encoded)))
 
     def forward(self, encoded: Tensor) -> Tensor:
-        """(N, D) features to (N, 157) raw numbers: 24 x 6D rotations, betas, camera."""
-        return self.head(self.norm(self.blocks(self.stem(encoded))))
+        """What `encode` gave to (N, 157) raw numbers: 24 x 6D rotations, betas, camera."""
+        return self.head(encoded[:, 0] if encoded.ndim == 3 else self._before_head(encoded))
 
     def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
         """`forward` where each row has some parameters of its own.
@@ -127,8 +135,10 @@ class Model(nn.Module):
         are shared are multiplied once for all rows.
 
         Args:
-            own: parameter names to (N, *shape). encoded: (N, D).
+            own: parameter names to (N, *shape). encoded: from `encode`.
         """
+        if encoded.ndim == 3:
+            return _linear_each(self.head, "head", own, encoded[:, 0])
         x = _linear_each(self.stem, "stem", own, encoded)
         for i, block in enumerate(cast("list[Block]", self.blocks)):
             name = f"blocks.{i}"
