@@ -29,7 +29,7 @@ from eftvideo.results import Result, save_result
 from eftvideo.second_look import SecondLook
 from eftvideo.shots import CutDetector
 from eftvideo.swaps import mend_swaps
-from eftvideo.tracks import clean_tracks, track_table
+from eftvideo.tracks import clean_tracks, drop_unseen, track_table
 from eftvideo.tuning import settled
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
 from eftvideo.video import VideoReader, open_video
@@ -116,7 +116,7 @@ def detect_people(
             for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
                 frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
                 progress.advance(1, people=len(people))
-    frames = soften_outliers(mend_swaps(clean_tracks(frames, cfg.detect)))
+    frames = drop_unseen(soften_outliers(mend_swaps(clean_tracks(frames, cfg.detect))))
     progress.found(track_table(frames))
     return frames
 

@@ -14,8 +14,20 @@ import numpy as np
 
 from eftvideo.config import DetectConfig
 from eftvideo.errors import ConfigError
-from eftvideo.tracklets import Tracklet, area, gather, misfit, rename, same_person, select_ids
-from eftvideo.types import FrameDetections
+from eftvideo.tracklets import (
+    MIN_JOINT_SCORE,
+    Tracklet,
+    area,
+    gather,
+    misfit,
+    rename,
+    same_person,
+    select_ids,
+)
+from eftvideo.types import Detections, FrameDetections
+
+MIN_SEEN = 4
+"""Keypoints that make a sighting."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,19 @@ def join_pieces(frames: Sequence[FrameDetections], max_gap_s: float) -> list[Fra
         others = {c for pair in touched for c in pair} - {a, b}
         weigh((min(a, c), max(a, c)) for c in sorted(others))
     return rename(frames, names)
+
+
+def drop_unseen(frames: Sequence[FrameDetections]) -> list[FrameDetections]:
+    """Without the sightings of which fewer than `MIN_SEEN` keypoints are to be believed.
+
+    Of somebody who has all but left the picture a box is all there is; any body would be made up.
+    Within a track such frames are gaps.
+    """
+    return [replace(f, people=f.people.select(_num_seen(f.people) >= MIN_SEEN)) for f in frames]
+
+
+def _num_seen(people: Detections) -> np.ndarray:
+    return (people.keypoints[..., 2] >= MIN_JOINT_SCORE).sum(axis=1)
 
 
 def drop_unlikely(frames: Sequence[FrameDetections], cfg: DetectConfig) -> list[FrameDetections]:

@@ -104,7 +104,7 @@ def test_same_input_same_result(regressor, body):
 
 def test_warm_start_needs_fewer_steps(regressor, body):
     crops, _ = people(regressor, body, 3, bend=0.8)
-    cfg = replace(CFG, threshold_px=2.0, num_steps=60)
+    cfg = replace(CFG, threshold_px=1.5, num_steps=60)
     cold, state = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, cfg)
     warm, _ = eft.fit(regressor, body, crops, [1, 2, 3], 1 / 30, state, cfg)
     done = cold.num_steps < cfg.num_steps

@@ -121,7 +121,7 @@ def test_stages_move_only_what_they_should(regressor, body, scene):
     first, _ = fit(regressor, body, crops, replace(FEW, body_steps=0))
     moved = (to_row(first.prediction) - start).abs()
     assert moved[:, 3:82].max() < 1e-3  # pose and betas: only the round trip over matrices
-    assert moved[:, 82:84].amax(1).min() > 1e-3
+    assert moved[:, 82:84].amax(1).min() > 5e-4
     both, states = fit(regressor, body, crops, FEW)
     then = to_row(both.prediction)
     assert torch.allclose(then[:, 82:], to_row(first.prediction)[:, 82:], atol=1e-4)

@@ -164,6 +164,14 @@ def test_flicker_and_ghosts_go(length, score, joint_score, stays):
     )
 
 
+def test_who_has_all_but_left_the_picture_is_not_seen_any_more():
+    rows = walk(0, 20)
+    for at in (8, 18, 19):
+        rows[at][2][3:, 2] = 0.2
+    frames = tracks.drop_unseen(frames_of({1: rows, 2: walk(0, 20, y=300.0)}, 20))
+    assert seen(frames) == {1: [*range(8), *range(9, 18)], 2: list(range(20))}
+
+
 def test_ids_do_not_depend_on_who_is_kept():
     people = {
         30: walk(0, 30, side=60.0),
