@@ -13,6 +13,7 @@ import torch
 from eftvideo import eft, smplify
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
+from eftvideo.doubt import hide_doubtful_context
 from eftvideo.pieces import Piece, cut_pieces
 from eftvideo.pixels import PixelSource
 from eftvideo.progress import Progress
@@ -129,7 +130,7 @@ class _Fitting:
             crops_of(f, memory, self.regressor, self.view, self.cfg, self.device, self.shapes)
             for f in frames
         ]
-        crops = Crops.cat(each)
+        crops = hide_doubtful_context(self.regressor, self.body, Crops.cat(each), self.cfg.eft)
         fit = eft.regress(self.regressor, self.body, crops, self.cfg.eft)
         counts = [len(c) for c in each]
         if self.cfg.method != "regress":

@@ -12,6 +12,7 @@ from torch import Tensor
 from eftvideo import eft
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
+from eftvideo.doubt import ROWS, hide_doubtful_context
 from eftvideo.pieces import Piece, cut_pieces
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
@@ -25,8 +26,6 @@ GROUP_FRAMES = 768
 """Frames whose crops are held at once; memory does not grow with the clip."""
 GROUP_IMAGES = 512
 """People in these frames, if pixels are held: 150 KB each, features 800 KB (HMR, 224 px)."""
-REGRESS_ROWS = 256
-"""Rows that the regressor is asked about at once."""
 
 
 @dataclass
@@ -128,14 +127,14 @@ def _fit_group(
     told = _Told(group.place, first, [len(f.people) for f in frames], progress)
     if not len(group):
         return []
-    crops = Crops.cat(group.crops)
+    crops = hide_doubtful_context(regressor, body, Crops.cat(group.crops), cfg.eft)
     with torch.no_grad():
         encoded = regressor.encode(crops, settled(cfg.eft, regressor).tune)
     crops = replace(crops, image=None)
     own = FitResult.cat(
         [
             eft.regress(regressor, body, crops.select(rows), cfg.eft, encoded[rows])
-            for rows in torch.arange(len(crops), device=encoded.device).split(REGRESS_ROWS)
+            for rows in torch.arange(len(crops), device=encoded.device).split(ROWS)
         ]
     )
     cold = torch.tensor(group.cold)
