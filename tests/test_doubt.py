@@ -1,0 +1,81 @@
+"""Context that contradicts the frame is hidden; other context is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from eftvideo import doubt, eft
+from eftvideo.config import EftConfig
+from eftvideo.doubt import hide_doubtful_context
+from tests.test_eft import people
+
+OFFSETS_S = (-0.5, -0.05, 0.05, 0.5)
+CFG = EftConfig()
+
+
+@pytest.fixture
+def regressor_that_errs(monkeypatch):
+    """Makes one whose error is that of the first entry whose times are all in the context."""
+
+    def make(*errors_px):
+        def regress(regressor, body, crops, cfg):
+            seen = (crops.context[..., 2] > 0).any(-1)
+            out = []
+            for row in seen.tolist():
+                times = {o for o, s in zip(OFFSETS_S, row, strict=True) if s}
+                out.append(next(px for need, px in errors_px if need <= times))
+            return SimpleNamespace(loss_px=torch.tensor(out))
+
+        monkeypatch.setattr(doubt.eft, "regress", regress)
+        return SimpleNamespace(context_offsets_s=OFFSETS_S)
+
+    return make
+
+
+def crops_with_context(regressor, body, num=2):
+    crops, _ = people(regressor, body, num)
+    return replace(crops, context=torch.full((num, len(OFFSETS_S), 17, 3), 0.9))
+
+
+@pytest.mark.parametrize(
+    ("errors", "kept"),
+    [
+        pytest.param([({0.5}, 40.0), (set(), 4.0)], [0.0, 0.9, 0.9, 0.0], id="far"),
+        pytest.param([({0.05}, 40.0), (set(), 4.0)], [0.0] * 4, id="near too"),
+        pytest.param([({0.5}, 40.0), (set(), 30.0)], [0.9] * 4, id="no better without"),
+        pytest.param([({0.5}, 9.0), (set(), 1.0)], [0.9] * 4, id="not bad"),
+    ],
+)
+def test_what_is_hidden(regressor, body, regressor_that_errs, errors, kept):
+    crops = crops_with_context(regressor, body)
+    out = hide_doubtful_context(regressor_that_errs(*errors), body, crops, CFG)
+    assert out.context is not None
+    for row in out.context:
+        assert row[:, 0, 0].tolist() == pytest.approx(kept)
+    assert crops.context is not None and (crops.context == 0.9).all()
+
+
+def test_without_context_there_is_nothing_to_hide(regressor, body):
+    crops, _ = people(regressor, body, 1)
+    assert hide_doubtful_context(regressor, body, crops, CFG) is crops
+
+
+def test_somebody_else_in_the_context_does_not_spoil_the_answer(regressor, body):
+    """The real regressor: other people, much larger, in the far context."""
+    crops, _ = people(regressor, body, 4)
+    num = len(regressor.context_offsets_s)
+    far = torch.tensor([abs(o) > 0.1 for o in regressor.context_offsets_s])
+    context = crops.keypoints[:, None].repeat(1, num, 1, 1)
+    context[:, far, :, :2] = context[:, far].flip(2)[..., :2] * 2.5 + 0.8
+    wrong = replace(crops, context=context)
+    before = eft.regress(regressor, body, wrong, CFG).loss_px
+    mended = hide_doubtful_context(regressor, body, wrong, CFG)
+    after = eft.regress(regressor, body, mended, CFG).loss_px
+    assert (before > doubt.DOUBT_PX).any()
+    bad = before > doubt.DOUBT_PX
+    assert (after[bad] < doubt.BETTER * before[bad]).all()
+    assert torch.equal(after[~bad], before[~bad])
