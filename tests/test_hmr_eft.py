@@ -113,7 +113,7 @@ def test_batch_norm_and_dropout_stay_as_they_are(model, body, crops):
 
 def test_the_regressor_says_what_is_tuned_by_default(model):
     lifter = Lifter.from_weights(resolve(Lifter.spec))
-    assert settled(EftConfig(), lifter).tune == "norm+bias"
+    assert settled(EftConfig(), lifter).tune == "head"
     assert settled(EftConfig(), model).tune == "head"
     assert settled(EftConfig(tune="all"), model).learning_rate == model.rates["all"]
     assert settled(PUBLISHED_EFT, model) == PUBLISHED_EFT

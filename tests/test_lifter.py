@@ -165,3 +165,15 @@ def test_a_grown_network_answers_as_the_small_one_does(model):
 def test_a_network_cannot_grow_into_one_that_lacks_something(model, change):
     with pytest.raises(ConfigError, match="cannot grow"):
         grow_lifter.grow(model, replace(SMALL, **change))
+
+
+def test_what_goes_into_the_head_is_computed_once(model):
+    crops = some_crops()
+    before_head = model.encode(crops, "head")
+    assert before_head.shape == (3, 1, SMALL.width)
+    torch.testing.assert_close(model(before_head), model(model.encode(crops)))
+    own = {"head.bias": torch.randn(3, model.head.bias.shape[0])}
+    own["head.weight"] = torch.randn(3, *model.head.weight.shape)
+    torch.testing.assert_close(
+        model.forward_each(own, before_head), model.forward_each(own, model.encode(crops))
+    )
