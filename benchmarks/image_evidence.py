@@ -25,11 +25,10 @@ from torch import Tensor
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
 from evidence_head import EvidenceHead
-from picture_data import Pictures, alone, read_pictures
-from picture_scores import errors
+from picture_data import STORED_PX, Pictures, alone, read_pictures
+from picture_scores import errors, predict
 from picture_variety import plain
 from train_evidence_head import answers, load_head, shipped_lifter
-from train_image_regressor import predict
 
 from eftvideo import camera, eft
 from eftvideo.bodies import BodyModel, load_body
@@ -145,8 +144,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     body, model, table = load_body(), shipped_lifter(), Table()
-    side = hmr.Model.from_weights(args.hmr).crop_size_px if args.hmr else None
-    data = read_pictures(args.pictures, "test", features=bool(args.head), side_px=side)
+    data = read_pictures(
+        args.pictures, "test", features=bool(args.head), side_px=STORED_PX if args.hmr else None
+    )
     print_detector(data)
     header(f"{len(data)} held-out pictures")
     heads: dict[str, EvidenceHead | None] = {"lifter": None}
