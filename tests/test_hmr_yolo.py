@@ -176,12 +176,13 @@ def test_command_line(tiny_clip, tmp_path, own_file):
     assert result.config["eft"]["learning_rate"] == YoloHmr.rates["head"]
 
 
-def test_people_without_pictures_have_keypoints_and_nothing_else(model, crops):
-    """What the features hold cannot be told; what the keypoints say can."""
-    blind = train_image_regressor.blind_evidence(model, crops)
-    assert blind.shape == model.encode(crops, "neck+head").shape
+def test_people_without_pictures_are_pictures_of_which_nothing_stands_out(model, crops):
+    """Features that are everywhere the mean ones say nothing; keypoints do."""
     told = 3 * NUM_KEYPOINTS
-    assert torch.equal(blind[:, :told], crops.keypoints.flatten(1))
-    points = blind[:, told : told + NUM_KEYPOINTS * sum(WIDTHS)].unflatten(1, (NUM_KEYPOINTS, -1))
-    assert (model._unit(points, slice(None)) == 0).all()
-    assert not torch.allclose(model(blind)[0], model(blind)[1])
+    nothing = torch.cat([model.mean.repeat(NUM_KEYPOINTS), model.mean[-WIDTHS[-1] :].repeat(16)])
+    evidence = model.encode(crops, "neck+head")
+    plain = torch.cat([crops.keypoints.flatten(1), nothing.expand(2, -1), evidence[:, -3:]], dim=1)
+    assert told + len(nothing) + 3 == evidence.shape[1]
+    blind = train_image_regressor.blind_features(model, crops)
+    torch.testing.assert_close(blind, model.neck(plain, {}))
+    assert not torch.allclose(blind[0], blind[1])

@@ -28,7 +28,7 @@ from trunk_features import Seen, fill_trunk, read
 
 from eftvideo.bodies import load_body
 from eftvideo.regressors._hmr_yolo import YoloHmr, place_of
-from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, WIDTHS
+from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.synthetic.examples import Sampling, Truth, make_examples
 from eftvideo.synthetic.motions import MotionLibrary
@@ -37,10 +37,10 @@ from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
 
-BLIND_SHARE = 0.25
+BLIND_SHARE = 0.4
 """Share of the steps in which there are no pictures."""
 BLIND_BATCH = 512
-BATCH, BLIND_AMONG = 192, 64
+BATCH, BLIND_AMONG = 192, 96
 EMA = 0.998
 WARM_STEPS = 200
 LOG_EVERY, SAVE_EVERY, EVAL_EVERY = 100, 500, 1000
@@ -57,12 +57,12 @@ def set_scale(model: YoloHmr, looks: Tensor) -> None:
     model.std.copy_(sample.std(dim=0).clamp(min=1e-3))
 
 
-def blind_evidence(model: YoloHmr, crops: Crops) -> Tensor:
-    """(N, E): keypoints, and at them and everywhere features of which nothing can be learnt."""
-    cells = (model.crop_size_px // 32) ** 2
-    nothing = torch.cat([model.mean.repeat(NUM_KEYPOINTS), model.mean[-WIDTHS[-1] :].repeat(cells)])
-    parts = [crops.keypoints.flatten(1), nothing.expand(len(crops), -1), place_of(crops)]
-    return torch.cat(parts, dim=1)
+def blind_features(model: YoloHmr, crops: Crops) -> Tensor:
+    """(N, width) of the neck for people of whom keypoints are known, and no features."""
+    cells = (model.crop_size_px // STRIDES[-1]) ** 2
+    points, coarse = model.mean.expand(1, NUM_KEYPOINTS, -1), model.mean[-WIDTHS[-1] :]
+    looked = model.bring(points, coarse.expand(1, cells, -1), {}).expand(len(crops), -1)
+    return model.mix(torch.cat([crops.keypoints.flatten(1), place_of(crops)], dim=1), looked, {})
 
 
 class Blind:
@@ -144,28 +144,37 @@ class Trainer:
         assert isinstance(module, YoloHmr)
         return module
 
-    def _batch(self, g: torch.Generator) -> tuple[Tensor, Crops, Truth]:
-        if self.step < BLIND_SHARE * self.args.steps:
-            crops, truth = self.blind.draw(BLIND_BATCH, g)
-            return blind_evidence(self.model, crops), crops, truth
-        copy = self.copies[int(torch.randint(len(self.copies), (), generator=g))]
-        rows = torch.randint(len(copy.looks), (BATCH,), generator=g)
-        crops, truth = copy.crops.select(rows), copy.truth.select(rows)
-        evidence = torch.cat([copy.looks[rows].float(), place_of(crops)], dim=1)
-        more, answers = self.blind.draw(BLIND_AMONG, g)
-        both = [torch.cat([getattr(t, f.name) for t in (truth, answers)]) for f in fields(Truth)]
-        evidence = torch.cat([evidence, blind_evidence(self.model, more)])
-        return evidence, Crops.cat([crops, more]), Truth(*both)
-
     def _step(self) -> float:
         g = torch.Generator().manual_seed(self.step)
-        evidence, crops, truth = self._batch(g)
         self._set_rate()
+        only = self.step < BLIND_SHARE * self.args.steps
+        crops, truth = self.blind.draw(BLIND_BATCH if only else BLIND_AMONG, g)
+        if only:
+            raw = self._answers(None, crops)
+        else:
+            copy = self.copies[int(torch.randint(len(self.copies), (), generator=g))]
+            rows = torch.randint(len(copy.looks), (BATCH,), generator=g)
+            seen, answers = copy.crops.select(rows), copy.truth.select(rows)
+            evidence = torch.cat([copy.looks[rows].float(), place_of(seen)], dim=1)
+            raw = self._answers(evidence, crops)
+            crops = Crops.cat([seen, crops])
+            pairs = [(getattr(answers, f.name), getattr(truth, f.name)) for f in fields(Truth)]
+            truth = Truth(*(torch.cat(pair) for pair in pairs))
+        return self._learn(raw, crops, truth)
+
+    def _answers(self, evidence: Tensor | None, blind: Crops) -> Tensor:
+        """Raw answers for pictures, if there are any, then for people without pictures."""
+        model = self.model.train()
         with torch.autocast("cpu", torch.bfloat16):
-            raw = self.model.train()(evidence)
+            features = blind_features(model, blind)
+            if evidence is not None:
+                features = torch.cat([model.neck(evidence, {}), features])
+            return model(features).float()
+
+    def _learn(self, raw: Tensor, crops: Crops, truth: Truth) -> float:
         terms = losses(
             *(Lifter, self.body),  # type: ignore[arg-type]  (only its static `pelvis` is used)
-            *(self.model.decode(raw.float(), crops), crops, truth),
+            *(self.model.decode(raw, crops), crops, truth),
         )
         weight = vars(LossWeights())
         total = torch.stack([weight[k] * v for k, v in terms.items()]).sum()

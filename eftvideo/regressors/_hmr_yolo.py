@@ -93,7 +93,7 @@ class YoloHmr(HmrHead):
         self._cells = (cfg.crop_size_px // STRIDES[-1]) ** 2
         self.register_buffer("mean", torch.zeros(sum(WIDTHS)))
         self.register_buffer("std", torch.ones(sum(WIDTHS)))
-        self.hide = nn.Dropout(0.2)
+        self.hide, self.hide_whole = nn.Dropout(0.2), nn.Dropout1d(0.2)
         self.at_keypoint = nn.Linear(sum(WIDTHS), cfg.per_keypoint)
         self.at_cell = nn.Linear(WIDTHS[-1], cfg.per_cell)
         self.keypoint_bias = nn.Parameter(torch.zeros(NUM_KEYPOINTS, cfg.per_keypoint))
@@ -165,12 +165,21 @@ class YoloHmr(HmrHead):
         at_points = NUM_KEYPOINTS * sum(WIDTHS)
         sizes = [3 * NUM_KEYPOINTS, at_points, self._cells * WIDTHS[-1], NUM_PLACE]
         told, points, cells, place = evidence.split(sizes, dim=1)
-        points = self._unit(points.unflatten(1, (NUM_KEYPOINTS, -1)), slice(None))
-        cells = self._unit(cells.unflatten(1, (self._cells, -1)), slice(-WIDTHS[-1], None))
-        points = F.gelu(linear(self.at_keypoint, self.hide(points), own) + self.keypoint_bias)
-        cells = F.gelu(linear(self.at_cell, self.hide(cells), own))
-        looked = self.hide(torch.cat([points.flatten(1), cells.flatten(1)], dim=1))
-        x = linear(self.stem, torch.cat([told, place, looked], dim=1), own)
+        points = points.unflatten(1, (NUM_KEYPOINTS, -1))
+        looked = self.bring(points, cells.unflatten(1, (self._cells, -1)), own)
+        return self.mix(torch.cat([told, place], dim=1), looked, own)
+
+    def bring(self, points: Tensor, cells: Tensor, own: Own) -> Tensor:
+        """Features at keypoints (N, 17, C) and of cells (N, L, C'), brought down to (N, B)."""
+        points = self.hide_whole(self._unit(points, slice(None)))
+        cells = self.hide_whole(self._unit(cells, slice(-WIDTHS[-1], None)))
+        points = F.gelu(linear(self.at_keypoint, points, own) + self.keypoint_bias)
+        cells = F.gelu(linear(self.at_cell, cells, own))
+        return torch.cat([points.flatten(1), cells.flatten(1)], dim=1)
+
+    def mix(self, told: Tensor, looked: Tensor, own: Own) -> Tensor:
+        """Keypoints and the crop's place (N, 54), and what `bring` gives, to (N, width)."""
+        x = linear(self.stem, torch.cat([told, self.hide(looked)], dim=1), own)
         for block in self.blocks:
             x = cast(Block, block)(x, own)
         return norm(self.norm, x, own)
