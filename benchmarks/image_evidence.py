@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--hmr", type=Path, help="weights of tools/train_image_regressor.py")
     parser.add_argument("--eft", type=int, default=0, help="pictures to run EFT on")
     parser.add_argument("--hmr-rate", type=float, help="Adam's rate; default: the regressor's own")
+    parser.add_argument("--hmr-tune", help="what EFT tunes of it; default: the regressor's own")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -164,7 +165,7 @@ def main() -> None:
             pixels = plain(part, torch.arange(len(part)), network.crop_size_px)
             flat: lifter.Model = model
             eft_rows(table, "lifter", flat, alone(part.crops), part, body, EftConfig())
-            tuned = EftConfig(max_people=16, learning_rate=args.hmr_rate)
+            tuned = EftConfig(max_people=16, tune=args.hmr_tune, learning_rate=args.hmr_rate)
             eft_rows(table, "HMR", network, pixels, part, body, tuned)
     if args.json:
         args.json.write_text(json.dumps(table, indent=1) + "\n")

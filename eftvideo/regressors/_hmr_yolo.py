@@ -20,11 +20,11 @@ from torch.nn import functional as F
 from eftvideo.checkpoints import load_exactly
 from eftvideo.config import CropConfig
 from eftvideo.errors import ConfigError
-from eftvideo.regressors._hmr_files import PUBLISHED
 from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
 from eftvideo.regressors._own_weights import Own, by_layer, linear, norm
 from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS, YoloTrunk
 from eftvideo.types import Crops, Prediction
+from eftvideo.weights import WeightSpec
 
 ARCHITECTURE = "eftvideo.hmr_yolo"
 ENCODE_ROWS = 16
@@ -79,7 +79,7 @@ class YoloHmr(HmrHead):
     needs: Literal["keypoints", "image"] = "image"
     context_offsets_s: tuple[float, ...] = ()
     crop = CropConfig()
-    spec = PUBLISHED["hmr-eft"]
+    spec = WeightSpec("hmr_yolo.safetensors", None, "AGPL-3.0-or-later", "trained by eftvideo")
     betas_of: Literal["neutral", "smpl"] = "neutral"
     rates: Mapping[str, float] = {"head": 1e-4, "neck+head": 1e-4}
     mean: Tensor
