@@ -81,7 +81,7 @@ class YoloHmr(HmrHead):
     crop = CropConfig()
     spec = WeightSpec("hmr_yolo.safetensors", None, "AGPL-3.0-or-later", "trained by eftvideo")
     betas_of: Literal["neutral", "smpl"] = "neutral"
-    rates: Mapping[str, float] = {"head": 1e-4, "neck+head": 1e-4}
+    rates: Mapping[str, float] = {"head": 1e-4, "neck+head": 3e-5}
     mean: Tensor
     std: Tensor
 
