@@ -25,11 +25,10 @@ from torch import Tensor
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
 from evidence_head import EvidenceHead
-from picture_data import Pictures, alone, read_pictures
-from picture_scores import errors
+from picture_data import STORED_PX, Pictures, alone, read_pictures
+from picture_scores import errors, predict
 from picture_variety import plain
 from train_evidence_head import answers, load_head, shipped_lifter
-from train_image_regressor import predict
 
 from eftvideo import camera, eft
 from eftvideo.bodies import BodyModel, load_body
@@ -140,13 +139,15 @@ def main() -> None:
     parser.add_argument("--hmr", type=Path, help="weights of tools/train_image_regressor.py")
     parser.add_argument("--eft", type=int, default=0, help="pictures to run EFT on")
     parser.add_argument("--hmr-rate", type=float, help="Adam's rate; default: the regressor's own")
+    parser.add_argument("--hmr-tune", help="what EFT tunes of it; default: the regressor's own")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     body, model, table = load_body(), shipped_lifter(), Table()
-    side = hmr.Model.from_weights(args.hmr).crop_size_px if args.hmr else None
-    data = read_pictures(args.pictures, "test", features=bool(args.head), side_px=side)
+    data = read_pictures(
+        args.pictures, "test", features=bool(args.head), side_px=STORED_PX if args.hmr else None
+    )
     print_detector(data)
     header(f"{len(data)} held-out pictures")
     heads: dict[str, EvidenceHead | None] = {"lifter": None}
@@ -164,7 +165,7 @@ def main() -> None:
             pixels = plain(part, torch.arange(len(part)), network.crop_size_px)
             flat: lifter.Model = model
             eft_rows(table, "lifter", flat, alone(part.crops), part, body, EftConfig())
-            tuned = EftConfig(max_people=16, learning_rate=args.hmr_rate)
+            tuned = EftConfig(max_people=16, tune=args.hmr_tune, learning_rate=args.hmr_rate)
             eft_rows(table, "HMR", network, pixels, part, body, tuned)
     if args.json:
         args.json.write_text(json.dumps(table, indent=1) + "\n")

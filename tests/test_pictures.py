@@ -30,7 +30,6 @@ try:
     import picture_features
     import picture_variety
     import render_pictures
-    import train_image_regressor
 finally:
     sys.path.remove(TOOLS)
 
@@ -231,20 +230,3 @@ def test_a_new_head_leaves_the_answer_as_it_is(people, num_features):
     one, other = (head(hidden, raw, crops, f) for f in (features, features + 1.0))
     assert one.shape == (NUM, NUM_RAW)
     assert torch.equal(one, other) == (num_features == 0)
-
-
-def test_bins_say_where_and_which_way(people):
-    """The likeliest bin of a coordinate holds it; facing the camera is where the circle closes."""
-    crops, truth = people
-    num = train_image_regressor.BINS
-    upright = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-    view = camera.crop_view_rotation(crops.center_px, crops.image_size_px, crops.focal_length_px)
-    rotations = truth.rotations.clone()
-    rotations[:, 0] = view.mT @ upright
-    points = train_image_regressor.seen_points(crops, truth)
-    shares = train_image_regressor.bins_of(points, replace(truth, rotations=rotations), crops)
-    assert torch.allclose(shares.sum(dim=2), torch.ones(NUM, 35), atol=1e-5)
-    place = points[:, 72:].clamp(-1.18, 1.18)
-    told = (shares[:, :-1].argmax(dim=2) + 0.5) / num * 2.4 - 1.2
-    assert (told - place).abs().max() <= 1.2 / num + 1e-4
-    assert torch.isin(shares[:, -1].argmax(dim=1), torch.tensor([0, num - 1])).all()

@@ -13,6 +13,8 @@ from torch import Tensor
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops
 
+STORED_PX = 192
+"""Side of the pictures in a shard."""
 CROP_FIELDS = ("context", "center_px", "size_px", "focal_length_px", "image_size_px")
 
 
@@ -37,17 +39,18 @@ def read_pictures(
     folder: Path,
     split: str,
     *,
+    start: int = 0,
     limit: int | None = None,
     detected: bool = True,
     features: bool = False,
     side_px: int | None = None,
 ) -> Pictures:
-    """All shards of a split.
+    """Shards of a split; all of them if nothing else is said.
 
     Args:
         folder: where the shards are.
         split: "train" or "test".
-        limit: at most so many shards.
+        start: the first shard. limit: at most so many shards.
         detected: only people whom the detector found, with the keypoints that it found; False:
             everybody, with made-up keypoints.
         features: read the detector's features too.
@@ -57,7 +60,7 @@ def read_pictures(
         FileNotFoundError: there are none.
     """
     pattern = f"{split}_*_yolo.npz" if detected else f"{split}_[0-9][0-9][0-9][0-9].npz"
-    paths = sorted(folder.glob(pattern))[:limit]
+    paths = sorted(folder.glob(pattern))[start:][:limit]
     if not paths:
         raise FileNotFoundError(
             f"no pictures of the {split} split in {folder}: run "

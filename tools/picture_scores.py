@@ -1,16 +1,30 @@
-"""Errors of answers for rendered pictures."""
+"""Answers for rendered pictures, and their errors."""
 
 from __future__ import annotations
 
 import torch
+from picture_data import Pictures
+from picture_variety import plain
 from torch import Tensor
 
 from eftvideo import camera, metrics
 from eftvideo.bodies import BodyModel
 from eftvideo.crops import CROP_SIDE_PX
+from eftvideo.regressors import Regressor
 from eftvideo.skeletons import LIMB12, SMPL24, select
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops, Prediction
+
+ROWS = 256
+
+
+@torch.no_grad()
+def predict(model: Regressor, data: Pictures) -> tuple[Prediction, Crops]:
+    """Answers for pictures as they were drawn, by a network that sees pixels."""
+    crops = plain(data, torch.arange(len(data)), model.crop_size_px)
+    parts = [crops.select(rows) for rows in torch.arange(len(data)).split(ROWS)]
+    raw = torch.cat([model.forward(model.encode(part)) for part in parts])
+    return model.decode(raw, crops), crops
 
 
 @torch.no_grad()

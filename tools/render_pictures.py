@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from picture_data import STORED_PX as SIDE_PX
 from picture_looks import Wardrobe
 from picture_painter import PicturePainter, any_light
 from picture_scenery import background, occluder, photographed, photographs
@@ -33,7 +34,6 @@ from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops, SmplParams
 
-SIDE_PX = 192
 SHARD = 256
 OCCLUDER_SHARE = 0.2
 BEHIND_SHARE = 0.12

@@ -17,7 +17,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from eftvideo import camera
 from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
@@ -27,13 +26,14 @@ from eftvideo.regressors._hmr_files import (
     CameraConvention,
     convention_of,
 )
-from eftvideo.regressors._own_weights import Own, by_layer, linear, times
+from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
+from eftvideo.regressors._hmr_yolo import ARCHITECTURE as YOLO
+from eftvideo.regressors._hmr_yolo import YoloHmr
+from eftvideo.regressors._own_weights import Own, by_layer
 from eftvideo.regressors._resnet import BLOCKS, ResNet
-from eftvideo.rotations import six_d_to_matrix
-from eftvideo.types import Crops, Prediction, SmplParams
+from eftvideo.types import Crops, Prediction
 from eftvideo.weights import load_safetensors
 
-NUM_POSE, NUM_BETAS, NUM_CAM = 24 * 6, 10, 3
 PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in 0..1."""
 ENCODE_ROWS = 16
@@ -67,7 +67,7 @@ class HmrConfig:
             raise ConfigError(f"no HMR network can be built of {asdict(self)}")
 
 
-class Model(ResNet):
+class Model(ResNet, HmrHead):
     """See the module's text; `Regressor` is its interface.
 
     `Model(HmrConfig(depth=18, crop_size_px=128, body="neutral"))` is a network to train; call
@@ -83,29 +83,12 @@ class Model(ResNet):
     """What `--weights-camera` may say."""
     rates: Mapping[str, float] = {"head": 1e-5, "layer4+head": 1e-5, "all": 5e-6}
     betas_of: Literal["neutral", "smpl"]
-    init_pose: Tensor
-    init_shape: Tensor
-    init_cam: Tensor
 
     def __init__(self, cfg: HmrConfig | None = None) -> None:
         cfg = cfg or HmrConfig()
         super().__init__(cfg.depth, cfg.width)
         self.cfg, self.crop_size_px, self.betas_of = cfg, cfg.crop_size_px, cfg.body
-        num = NUM_POSE + NUM_BETAS + NUM_CAM
-        self.fc1 = nn.Linear(self.num_features + num, cfg.hidden)
-        self.drop1 = nn.Dropout()
-        self.fc2 = nn.Linear(cfg.hidden, cfg.hidden)
-        self.drop2 = nn.Dropout()
-        self.decpose = nn.Linear(cfg.hidden, NUM_POSE)
-        self.decshape = nn.Linear(cfg.hidden, NUM_BETAS)
-        self.deccam = nn.Linear(cfg.hidden, NUM_CAM)
-        for layer in (self.decpose, self.decshape, self.deccam):
-            nn.init.xavier_uniform_(layer.weight, gain=0.01)
-        rest = torch.tensor([[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]).repeat(24, 1)
-        rest[0, 3] = -1.0  # the camera's y points down, the body's up
-        self.register_buffer("init_pose", rest.flatten()[None])
-        self.register_buffer("init_shape", torch.zeros(1, NUM_BETAS))
-        self.register_buffer("init_cam", torch.tensor([[0.9, 0.0, 0.0]]))
+        self.add_head(self.num_features, cfg.hidden, cfg.num_iterations)
 
     def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
         """What `forward` begins with.
@@ -151,36 +134,11 @@ class Model(ResNet):
             x = self.until_layer3(self.normalised(x), own)
         if x.dim() == 4:
             x = self.from_layer4(x, own)
-        pose, shape, cam = (
-            start.expand(len(x), -1) for start in (self.init_pose, self.init_shape, self.init_cam)
-        )
-        mine = own.get(self.fc1, {})
-        weight = mine.get("weight", self.fc1.weight)
-        # The features' part of the first layer is the same every time.
-        seen = times(weight[..., : self.num_features], x) + mine.get("bias", self.fc1.bias)
-        weight = weight[..., self.num_features :]
-        for _ in range(self.cfg.num_iterations):
-            y = seen + times(weight, torch.cat([pose, shape, cam], dim=1))
-            y = self.drop2(linear(self.fc2, self.drop1(y), own))
-            pose = pose + linear(self.decpose, y, own)
-            shape = shape + linear(self.decshape, y, own)
-            cam = cam + linear(self.deccam, y, own)
-        return torch.cat([pose, shape, cam], dim=1)
+        return self.correct(x, own)
 
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
-        """Raw numbers to SMPL in the camera frame.
-
-        The network sees the crop as a camera that looks straight at it would; its answer is turned
-        into the frame of the whole picture's camera. The pelvis stays where it is in the crop.
-        """
-        six_d, betas, cam = raw.split([NUM_POSE, NUM_BETAS, NUM_CAM], dim=1)
-        rotations = six_d_to_matrix(six_d.unflatten(1, (24, 6)))
-        view = camera.crop_view_rotation(
-            crops.center_px, crops.image_size_px, crops.focal_length_px
-        )
-        if self.cfg.camera == "eft":
-            cam = torch.cat([cam[:, :1], cam[:, 1:] / cam[:, :1]], dim=1)
-        return Prediction(SmplParams(view.mT @ rotations[:, 0], rotations[:, 1:], betas), cam)
+        """Raw numbers to SMPL in the camera frame, seen as this network's camera has it."""
+        return decode(raw, crops, self.cfg.camera)
 
     def track_betas(self, mean: Tensor) -> Tensor:
         """The shape of N people, of whom `mean` (N, 10) is the mean of the answers over a track."""
@@ -191,7 +149,7 @@ class Model(ResNet):
         self._check(which)
         norms = {name for name, m in self.named_modules() if isinstance(m, nn.BatchNorm2d)}
         names = [n for n, _ in self.named_parameters() if n.rpartition(".")[0] not in norms]
-        head = tuple(f"{n}." for n in ("fc1", "fc2", "decpose", "decshape", "deccam"))
+        head = tuple(f"{n}." for n in HEAD)
         starts = {"all": ("",), "layer4+head": ("layer4.", *head), "head": head}[which]
         return [n for n in names if n.startswith(starts)]
 
@@ -205,7 +163,9 @@ class Model(ResNet):
         return {"architecture": "eftvideo.hmr", "config": json.dumps(asdict(self.cfg))}
 
     @classmethod
-    def from_weights(cls, path: Path, convention: CameraConvention | None = None) -> Model:
+    def from_weights(
+        cls, path: Path, convention: CameraConvention | None = None
+    ) -> Model | YoloHmr:
         """Read SPIN's, EFT's or FrankMocap's checkpoint, or a network trained here.
 
         Args:
@@ -219,6 +179,8 @@ class Model(ResNet):
         """
         if path.suffix == ".safetensors":
             tensors, metadata = load_safetensors(path)
+            if metadata.get("architecture") == YOLO:
+                return YoloHmr.of_file(path, tensors, metadata)
             if metadata.get("architecture") != "eftvideo.hmr":
                 raise CheckpointMismatchError(
                     f"{path} is not an HMR checkpoint (its metadata says "
