@@ -23,6 +23,8 @@ DOUBT_PX = 10.0
 """2D error, px of a 224 px crop, up to which an answer is believed."""
 BETTER = 0.6
 """Context is hidden if the answer without it has less than this share of the error."""
+MIN_SEEN = 10
+"""Of people of whom fewer keypoints are seen one frame alone says too little."""
 NEAR_S = (0.1, 0.0)
 """What of the context is tried instead: frames this near, then none."""
 ROWS = 256
@@ -39,8 +41,9 @@ def hide_doubtful_context(
     error = _error_px(regressor, body, crops, cfg)
     offsets = torch.tensor(regressor.context_offsets_s, device=error.device)
     context = crops.context.clone()
+    seen = (crops.keypoints[..., 2] >= cfg.min_score).sum(-1) >= MIN_SEEN
     for near_s in NEAR_S:
-        rows = (error > DOUBT_PX).nonzero().squeeze(1)
+        rows = ((error > DOUBT_PX) & seen).nonzero().squeeze(1)
         if not len(rows):
             break
         some = crops.select(rows)

@@ -59,6 +59,16 @@ def test_what_is_hidden(regressor, body, regressor_that_errs, errors, kept):
     assert crops.context is not None and (crops.context == 0.9).all()
 
 
+def test_the_context_of_people_cut_off_by_the_picture_is_kept(regressor, body, regressor_that_errs):
+    crops = crops_with_context(regressor, body)
+    keypoints = crops.keypoints.clone()
+    keypoints[0, : 17 - doubt.MIN_SEEN + 1, 2] = 0.1
+    errs = regressor_that_errs(({0.5}, 40.0), (set(), 4.0))
+    out = hide_doubtful_context(errs, body, replace(crops, keypoints=keypoints), CFG)
+    assert out.context is not None
+    assert (out.context[0] == 0.9).all() and not (out.context[1] == 0.9).all()
+
+
 def test_without_context_there_is_nothing_to_hide(regressor, body):
     crops, _ = people(regressor, body, 1)
     assert hide_doubtful_context(regressor, body, crops, CFG) is crops
