@@ -210,8 +210,8 @@ Tune = Annotated[
     str | None,
     _option(
         _FITTING,
-        "EFT: weights to tune; lifter: head, norm+bias, late, last, all; hmr: layer4+head, head, "
-        "all; hmr2: norm+bias, readout, head, blocks+head, all",
+        "EFT: weights to tune; lifter: head, norm+bias, late, last, all; hmr: layer4+head, "
+        "neck+head, head, all; hmr2: norm+bias, readout, head, blocks+head, all",
         "the regressor's choice",
         "WHICH",
         "--tune",
