@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from sequences import FPS, LIMBS, NUM_FRAMES, Sequences, draw_sequences
@@ -23,6 +25,20 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
 from eftvideo.regressors.lifter import Model
 from eftvideo.weights import resolve
+
+CLOSER: dict[str, dict[str, Any]] = {
+    "stop at 1 px": {"threshold_px": 1.0},
+    "and robust at 10 px": {"threshold_px": 1.0, "robust_px": 10.0},
+    "and 40 steps": {
+        "threshold_px": 0.8,
+        "robust_px": 10.0,
+        "depth_weight": 9.0,
+        "stall_px": 0.01,
+        "stall_steps": 6,
+        "num_steps": 40,
+    },
+}
+"""EFT warm, made to follow the keypoints more closely."""
 
 
 def run(
@@ -112,6 +128,8 @@ def main() -> None:
         "EFT cold": lambda: run(data, model, body, cfg, warm=False),
         "EFT warm": lambda: run(data, model, body, cfg, warm=True),
     }
+    for name, changes in CLOSER.items():
+        ways[name] = partial(run, data, model, body, replace(cfg, **changes), warm=True)
     if args.baseline:
         first = Model.from_weights(args.baseline)
         ways = {"baseline regressor": lambda: run(data, first, body, None)} | ways
