@@ -52,10 +52,10 @@ def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
 
 
 def weighted_median(value: Tensor, weight: Tensor) -> Tensor:
-    """(N, J), (N, J) to (N,): the least value with half the weight at or below it."""
+    """(..., J), (..., J) to (...): the least value with half the weight at or below it."""
     ordered, index = value.sort(dim=-1)
     share = weight.gather(-1, index).cumsum(dim=-1)
-    at = (share < 0.5 * share[:, -1:]).sum(dim=-1, keepdim=True)
+    at = (share < 0.5 * share[..., -1:]).sum(dim=-1, keepdim=True)
     return ordered.gather(-1, at).squeeze(-1)
 
 

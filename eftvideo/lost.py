@@ -8,14 +8,14 @@ seen to lean, often still shows them. Whoever is found goes to the tracker like 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eftvideo.close_ups import CloseUp, CloseUps
 from eftvideo.config import DetectConfig
 from eftvideo.second_look import lean_rad
-from eftvideo.tracklets import area, shared_area
+from eftvideo.tracklets import MIN_JOINT_SCORE, area, shared_area, stacked
 from eftvideo.types import Detections
 
 TURNS_RAD = tuple(tuple(math.radians(t) for t in turns) for turns in ((0.0,), (-25.0, 25.0)))
@@ -33,7 +33,6 @@ MIN_MEAN_SCORE = 0.35
 BORDER = 0.02
 """Nobody is searched for whose box was this near to the picture's border (share of its sides)."""
 _PADDING = 0.1
-_SEEN = 0.3
 
 
 @dataclass
@@ -85,7 +84,7 @@ class Search:
                 where = [CloseUp(image, seen.xyxy, seen.lean_rad + turn) for turn in turns]
                 person = self._best(seen, self._close_ups.look(where), people, image)
                 if person is not None:
-                    people = _joined(people, person)
+                    people = stacked([people, person])
                     break
         return people
 
@@ -123,24 +122,17 @@ class Search:
 def _boxed(person: Detections, image: np.ndarray) -> Detections:
     """With an upright box round the keypoints: that of a turned box is too large."""
     points = person.keypoints[0]
-    seen = points[points[:, 2] >= _SEEN, :2]
+    seen = points[points[:, 2] >= MIN_JOINT_SCORE, :2]
     if len(seen) < 4:
         return person
     low, high = seen.min(axis=0), seen.max(axis=0)
     pad = _PADDING * float((high - low).max())
     limit = np.array([image.shape[1], image.shape[0]], np.float32)
     box = np.concatenate([np.clip(low - pad, 0.0, limit), np.clip(high + pad, 0.0, limit)])
-    return Detections(
-        box[None].astype(np.float32), person.confidence, person.keypoints, person.track_id
-    )
+    return replace(person, xyxy=box[None].astype(np.float32))
 
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(N,) intersection over union of a box (4,) with others (N, 4)."""
     shared = shared_area(box[None], others)
     return shared / np.maximum(area(box[None]) + area(others) - shared, 1e-6)
-
-
-def _joined(a: Detections, b: Detections) -> Detections:
-    names = ("xyxy", "confidence", "keypoints", "track_id")
-    return Detections(*(np.concatenate([getattr(a, n), getattr(b, n)]) for n in names))

@@ -60,12 +60,8 @@ def _offset_px(
     px = points[..., :2] / points[..., 2:] * focal[:, None, None] + np.array(image_size_px) / 2.0
     off = rows["keypoints2d"][..., :2] - px
     score = torch.from_numpy(np.ascontiguousarray(rows["keypoints2d"][..., 2], np.float32))
-    believed = losses.joint_weights(score, weights)
-    weight = believed.numpy().astype(np.float64)
-    known = losses.enough_joints(believed, weights).numpy() & (rows["status"] != FILLED)
-    order = np.argsort(off, axis=1)
-    ordered = np.take_along_axis(off, order, axis=1)
-    share = np.cumsum(np.take_along_axis(np.repeat(weight[..., None], 2, 2), order, axis=1), axis=1)
-    middle = (share >= share[:, -1:] / 2.0).argmax(axis=1)
-    median = np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0]
+    weight = losses.joint_weights(score, weights)
+    known = losses.enough_joints(weight, weights).numpy() & (rows["status"] != FILLED)
+    each = torch.from_numpy(off).mT
+    median = losses.weighted_median(each, weight.double()[:, None].expand_as(each)).numpy()
     return np.where(known[:, None], median, 0.0), known

@@ -62,13 +62,13 @@ class Tracklet:
             self.shot,
             np.concatenate([self.at, other.at])[order],
             np.concatenate([self.time_s, other.time_s])[order],
-            _stack([self.people, other.people]).select(order),
+            stacked([self.people, other.people]).select(order),
         )
 
 
 def gather(frames: Sequence[FrameDetections]) -> dict[int, Tracklet]:
     """The tracklets by id; people without a track (id below 0) are left out."""
-    people = _stack([f.people for f in frames])
+    people = stacked([f.people for f in frames])
     at = np.repeat(np.arange(len(frames)), [len(f.people) for f in frames])
     times = np.array([f.time_s for f in frames])
     shots = np.cumsum([f.is_cut for f in frames])
@@ -84,7 +84,8 @@ def gather(frames: Sequence[FrameDetections]) -> dict[int, Tracklet]:
     return found
 
 
-def _stack(people: Sequence[Detections]) -> Detections:
+def stacked(people: Sequence[Detections]) -> Detections:
+    """Everybody of several sets in one; of none, nobody."""
     people = [Detections.empty(), *people]
     return Detections(
         np.concatenate([p.xyxy for p in people]),

@@ -18,33 +18,19 @@ from eftvideo import capacity, eft, networks
 from eftvideo.bodies import load_body
 from eftvideo.cli import app
 from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, RunConfig
-from eftvideo.cutouts import cut_out
 from eftvideo.errors import ConfigError
 from eftvideo.pose_only import PoseOnly
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.results import load_result
-from eftvideo.rows import crops_of_rows
 from eftvideo.tuning import Weights, settled
 from eftvideo.types import FITTED
-from eftvideo.video import open_video
 from eftvideo.weights import resolve
+from tests.pixel_people import UNTRAINED_EFT, two_people
 
 SMALL = HmrConfig(depth=18, crop_size_px=64, body="neutral", width=16, hidden=128)
 RATES = {"all": 1e-3, "layer4+head": 1e-3, "head": 1e-3}
-# Nothing was trained: steps are large, and where to go is far from the first answer.
-CFG = EftConfig(
-    tune="head",
-    learning_rate=5e-4,
-    num_steps=60,
-    robust_px=1e4,
-    threshold_px=4.0,
-    stall_steps=60,
-    max_pose_change_rad=4.0,
-    max_abs_beta=50.0,
-    depth_weight=0.0,
-    pull=0.0,
-)
+CFG = replace(UNTRAINED_EFT, tune="head", learning_rate=5e-4)
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +46,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def crops(finished):
-    """Both people of the clip's first frame, their keypoints and pixels."""
-    result = finished.result
-    rows = {name: getattr(result, name)[:2] for name in ("crop_center_px", "crop_size_px")}
-    rows |= {name: getattr(result, name)[:2] for name in ("keypoints2d", "focal_length_px")}
-    found = crops_of_rows(rows, (result.width_px, result.height_px), "cpu")
-    frame = next(iter(open_video(finished.clip)))
-    return replace(found, image=cut_out(frame.image, found.center_px, found.size_px, 64))
+    return two_people(finished, 64)
 
 
 @pytest.mark.parametrize("tune", RATES)

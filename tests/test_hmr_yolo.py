@@ -15,16 +15,13 @@ from typer.testing import CliRunner
 
 from eftvideo import eft
 from eftvideo.cli import app
-from eftvideo.config import EftConfig
-from eftvideo.cutouts import cut_out
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors import hmr
 from eftvideo.regressors._hmr_yolo import YoloHmr, YoloHmrConfig
 from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, WIDTHS
 from eftvideo.results import load_result
-from eftvideo.rows import crops_of_rows
 from eftvideo.types import FITTED
-from eftvideo.video import open_video
+from tests.pixel_people import UNTRAINED_EFT, two_people
 
 TOOLS = str(Path(__file__).parents[1] / "tools")
 sys.path.insert(0, TOOLS)
@@ -37,18 +34,7 @@ finally:
 SMALL = YoloHmrConfig(
     crop_size_px=128, per_keypoint=4, per_cell=2, width=32, hidden=32, num_blocks=1, head=128
 )
-# Nothing was trained: steps are large, and where to go is far from the first answer.
-CFG = EftConfig(
-    learning_rate=1e-3,
-    num_steps=60,
-    robust_px=1e4,
-    threshold_px=4.0,
-    stall_steps=60,
-    max_pose_change_rad=4.0,
-    max_abs_beta=50.0,
-    depth_weight=0.0,
-    pull=0.0,
-)
+CFG = UNTRAINED_EFT
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +47,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def crops(finished):
-    """Both people of the clip's first frame, their keypoints and pixels."""
-    result = finished.result
-    rows = {name: getattr(result, name)[:2] for name in ("crop_center_px", "crop_size_px")}
-    rows |= {name: getattr(result, name)[:2] for name in ("keypoints2d", "focal_length_px")}
-    found = crops_of_rows(rows, (result.width_px, result.height_px), "cpu")
-    frame = next(iter(open_video(finished.clip)))
-    return replace(found, image=cut_out(frame.image, found.center_px, found.size_px, 128))
+    return two_people(finished, 128)
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,13 @@ import torch
 
 from eftvideo import camera
 from eftvideo.bodies import load_body
-from eftvideo.errors import MissingDependencyError
 from eftvideo.regressors.lifter import NUM_RAW, LifterConfig
 from eftvideo.regressors.lifter import Model as Lifter
-from eftvideo.renderers import _gl
 from eftvideo.skeletons import COCO17
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.types import Detections
 from tests.pose_library import write_library
+from tests.renderer_scene import has_opengl, needs_gl
 
 TOOLS = str(Path(__file__).parents[1] / "tools")
 sys.path.insert(0, TOOLS)
@@ -34,17 +33,6 @@ finally:
     sys.path.remove(TOOLS)
 
 NUM = 6
-
-
-def has_opengl():
-    try:
-        _gl.probe_gl()
-    except MissingDependencyError:
-        return False
-    return True
-
-
-needs_gl = pytest.mark.skipif(not has_opengl(), reason="no OpenGL on this machine")
 
 
 @pytest.fixture(scope="module")
