@@ -35,6 +35,7 @@ CLOSER: dict[str, dict[str, Any]] = {
         "depth_weight": 9.0,
         "stall_px": 0.01,
         "stall_steps": 6,
+        "warm_stall_steps": 6,
         "num_steps": 40,
     },
 }

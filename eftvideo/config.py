@@ -1,4 +1,7 @@
-"""Every default once, with its unit and its source. Standard library only."""
+"""Every default once, with its unit and its source; those of the fits are in config_fit.py.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from eftvideo.config_fit import PUBLISHED_EFT, EftConfig, SmplifyConfig
+
 Method = Literal["eft", "smplify", "regress"]
-SmplifyInit = Literal["regressor", "mean"]
 Shape = Literal["per-track", "per-frame"]
 DrawMode = Literal["mesh", "skeleton", "both"]
 Tracker = Literal["bytetrack", "botsort"]
@@ -69,129 +73,6 @@ class CropConfig:
     """A box's width counts so many times: HMR 2.0 sees only the middle 3/4 of its crops."""
     min_size_px: float = 8.0
     """Smaller crops are enlarged to this, so that nothing divides by zero."""
-
-
-@dataclass(frozen=True)
-class EftConfig:
-    """Exemplar fine-tuning (EFT, Joo et al. 2021) of one frame, for each person."""
-
-    num_steps: int = 20
-    """Adam steps at most per person and frame (EFT's demo: 20, "50 more than sufficient")."""
-    tune: str | None = None
-    """Which weights are tuned, one of the regressor's `rates` (the lifter: "head", "norm+bias",
-    "all", "late", "last"; HMR: "all", "layer4+head", "head"); None: the first of them."""
-    learning_rate: float | None = None
-    """Adam's rate; None: the regressor's `rates` (docs/eft.md and docs/regressors.md)."""
-    threshold_px: float = 2.0
-    """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
-    stall_steps: int = 4
-    """Stop after this many steps without an improvement of `stall_px`."""
-    stall_px: float = 0.03
-    pull: float = 0.1
-    """Share of the way back to the base weights taken after every step (decoupled decay)."""
-    carry: float = 0.98
-    """Share of the tuned change that the next frame starts from."""
-    min_score: float = 0.3
-    """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
-    face_weight: float = 0.2
-    """Weight of nose, eyes and ears; they are the least like SMPL's surface."""
-    hip_weight: float = 0.4
-    """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
-    ankle_weight: float = 1.0
-    """Weight of the ankles; EFT leaves them to the legs' directions."""
-    robust_px: float = 7.0
-    """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
-    betas_weight: float = 0.001
-    """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units."""
-    leg_weight: float = 0.005
-    """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
-    leg_min_px: float = 5.0
-    """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    depth_weight: float = 6.0
-    """Keeps each keypoint's depth, relative to the pelvis, near the regressor's own (m^2)."""
-    camera_weight: float = 1.0
-    """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
-    reproject_weight: float = 5.0
-    """EFT: factor of the 2D term."""
-    min_joints: int = 6
-    """With fewer usable keypoints: no fit (EFT's COCO-All: 6). Four of the body are enough."""
-    max_loss_px: float = 16.0
-    """A fit that ends above is rejected."""
-    max_rise_px: float = 1.0
-    """A fit whose plain 2D error is above the regressor's own by more than this is rejected."""
-    max_abs_beta: float = 5.0
-    """A fit with a shape coefficient beyond is rejected (EFT used 3 to 5)."""
-    max_pose_change_rad: float = 1.2
-    """A fit is rejected if some joint's rotation left the regressor's own by more than this."""
-    max_warm_gap_s: float = 0.25
-    """Longer without the person: cold start."""
-    max_people: int | None = 48
-    """People, of one frame or of several, fitted at once, if memory allows; None: all."""
-
-
-PUBLISHED_EFT = EftConfig(
-    tune="all",
-    learning_rate=5e-6,
-    threshold_px=2.0,
-    stall_steps=20,
-    pull=0.0,
-    carry=0.0,
-    face_weight=1.0,
-    hip_weight=0.0,
-    ankle_weight=0.0,
-    robust_px=1e4,
-    depth_weight=0.0,
-    reproject_weight=5.0 * 13 / 98,
-    max_loss_px=1e3,
-    max_rise_px=1e3,
-    max_abs_beta=1e3,
-    max_pose_change_rad=4.0,
-)
-"""EFT as its authors ran it, for HMR: plain squares (their mean is over 98 numbers, of which 13
-joints count), every frame from the base weights, nothing rejected. Only their last step is our
-best one."""
-
-
-@dataclass(frozen=True)
-class SmplifyConfig:
-    """SMPLify, the baseline; constants of SPIN (smplify.py, losses.py) unless said otherwise."""
-
-    prior: bool = True
-    """Whether the pose prior counts (it gives the mean pose all the same)."""
-    init: SmplifyInit = "regressor"
-    """Where a person without a start begins: at the regressor's answer (SPIN), or at the mean pose
-    with the camera from the torso (Bogo et al. 2016)."""
-    camera_steps: int = 100
-    """Adam steps of stage 1 at most: orientation and camera."""
-    body_steps: int = 100
-    """Adam steps of stage 2 at most: pose, shape and orientation."""
-    learning_rate: float = 1e-2
-    """Adam's rate in both stages: radians, betas, metres."""
-    robust_px: float = 100.0
-    """Geman-McClure scale, px of a 224 px crop, of each coordinate."""
-    depth_weight: float = 100.0
-    """Squared, of the squared change of distance (m, for a focal length of 5000 px) in stage 1."""
-    pose_weight: float = 4.78
-    """Squared, of the pose prior."""
-    angle_weight: float = 15.2
-    """Squared, of the limits of elbows and knees."""
-    shape_weight: float = 5.0
-    """Squared, of the sum of squared betas."""
-    body_hip_weight: float = 0.0
-    """Further weight of the hips in stage 2; SPIN leaves them out there."""
-    min_score: float = 0.3
-    """As in EftConfig, so that both see the same keypoints and state the same errors; so too
-    `face_weight`, `hip_weight`, `min_joints`, `max_loss_px` and `max_abs_beta`."""
-    face_weight: float = 0.2
-    hip_weight: float = 0.4
-    min_joints: int = 6
-    stall_steps: int = 10
-    """A stage ends, for one person, after so many steps without a gain of `stall_share` (SPIN
-    always takes all steps)."""
-    stall_share: float = 5e-3
-    """Of the objective."""
-    max_loss_px: float = 16.0
-    max_abs_beta: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -298,3 +179,17 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, as they come back from JSON."""
         return json.loads(json.dumps(asdict(self)))
+
+
+__all__ = [
+    "PUBLISHED_EFT",
+    "ClipConfig",
+    "CropConfig",
+    "DetectConfig",
+    "EftConfig",
+    "RenderConfig",
+    "RerenderConfig",
+    "RunConfig",
+    "SmoothConfig",
+    "SmplifyConfig",
+]

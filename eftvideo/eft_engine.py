@@ -129,7 +129,7 @@ class Engine:
         slots.offer(loss.detach()[:num], raw.detach()[:num], plain, gain)
         go_on = (
             (error > cfg.threshold_px)
-            & (slots.stalled[active] < cfg.stall_steps)
+            & (slots.stalled[active] < slots.patience[active])
             & (slots.num_steps[active] < cfg.num_steps)
             & self.enough[rows]
         )
@@ -204,6 +204,7 @@ class _Slots:
         self.best_raw: Tensor = base.new_zeros(num, 0)
         self.best_loss, self.best_px = base.new_zeros(num), base.new_zeros(num)
         self.stalled, self.num_steps, self.row = count.clone(), count.clone(), count.clone()
+        self.patience = count.clone()
         self.ends: dict[int, PersonState | None] = {}
         self._waiting = deque(enumerate(sequences))
         self._of: list[tuple[int, deque[int]]] = [(-1, deque())] * num
@@ -261,12 +262,14 @@ class _Slots:
 
     def _begin(self, slot: int, row: int, state: PersonState | None) -> None:
         """First weights of a frame: the carried share of the change, or the base weights."""
-        base, adam = self.engine.weights.base, self.adam
+        base, adam, cfg = self.engine.weights.base, self.adam, self.engine.cfg
         if state is None or bool(self.engine.cold[row]):
+            self.patience[slot] = cfg.stall_steps
             self.theta[slot] = base
             adam.first[slot], adam.second[slot], adam.count[slot] = 0.0, 0.0, 0
         else:
-            self.theta[slot] = torch.lerp(base, state.theta, self.engine.cfg.carry)
+            self.patience[slot] = cfg.warm_stall_steps
+            self.theta[slot] = torch.lerp(base, state.theta, cfg.carry)
             adam.first[slot], adam.second[slot] = state.first_moment, state.second_moment
             adam.count[slot] = state.num_updates
         self.row[slot] = row

@@ -18,9 +18,9 @@ from eftvideo.config import (
     RunConfig,
     SecondLook,
     Shape,
-    SmplifyInit,
     Tracker,
 )
+from eftvideo.config_fit import SmplifyInit
 
 DEFAULT = RunConfig()
 RecipeName = Literal["ours", "published"]

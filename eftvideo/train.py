@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 _Part = TypeVar("_Part", Crops, Truth)
 
 
-BASELINE = LifterConfig(width=768, hidden=768, num_blocks=3, context_offsets_s=(), canonical=False)
+BASELINE = LifterConfig(
+    width=768, hidden=768, num_blocks=3, context_offsets_s=(), canonical=False, both_sides=False
+)
 """The first network tried: one frame, keypoints as they are in the crop."""
 
 BASELINE_LOSS = LossWeights(points=10.0, aligned=0.0)
@@ -68,7 +70,7 @@ class TrainConfig:
 
 def sampling_of(cfg: LifterConfig) -> Sampling:
     """Windows with the context that a lifter looks at."""
-    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))), repeats=4)
+    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))), repeats=8)
 
 
 class Examples(IterableDataset):

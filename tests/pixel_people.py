@@ -18,6 +18,7 @@ UNTRAINED_EFT = EftConfig(
     robust_px=1e4,
     threshold_px=4.0,
     stall_steps=60,
+    warm_stall_steps=60,
     max_pose_change_rad=4.0,
     max_abs_beta=50.0,
     depth_weight=0.0,

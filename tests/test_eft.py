@@ -46,7 +46,7 @@ def people(regressor, body, num, *, bend=0.35, seed=0):
     return crops, params
 
 
-CFG = EftConfig(threshold_px=0.5, stall_steps=50)
+CFG = EftConfig(threshold_px=0.5, stall_steps=50, warm_stall_steps=50)
 
 
 def test_batch_equals_one_by_one(regressor, body):
@@ -221,7 +221,8 @@ def test_adam_is_torchs_adam_row_by_row():
 @pytest.mark.parametrize("which", ["all", "norm+bias", "late", "last", "head"])
 def test_stacked_weights_run_each_persons_own_network(regressor, which):
     weights = Weights(regressor, which)
-    encoded = torch.randn(3, regressor.stem.in_features, generator=torch.Generator().manual_seed(0))
+    g = torch.Generator().manual_seed(0)
+    encoded = torch.randn(3, 2, regressor.stem.in_features, generator=g)
     theta = weights.base.repeat(3, 1)
     assert torch.allclose(weights.forward(theta, encoded), regressor.forward(encoded), atol=1e-4)
     theta[1] += 0.05
@@ -235,7 +236,7 @@ def test_general_way_equals_the_lifters_own(regressor, monkeypatch):
     """vmap over functional_call, which every other network uses, gives the same numbers."""
     weights = Weights(regressor, "all")
     g = torch.Generator().manual_seed(0)
-    encoded = torch.randn(3, regressor.stem.in_features, generator=g)
+    encoded = torch.randn(3, 2, regressor.stem.in_features, generator=g)
     theta = weights.base.repeat(3, 1)
     theta += 0.01 * torch.randn(theta.shape, generator=g)
     quick = weights.forward(theta, encoded)
@@ -252,3 +253,13 @@ def test_outliers_stop_pulling():
     near, far = torch.tensor([1e-4]), torch.tensor([100.0])
     assert losses.geman_mcclure(near, 0.1).item() == pytest.approx(1e-4, rel=0.02)
     assert losses.geman_mcclure(far, 0.1).item() == pytest.approx(0.01, rel=0.01)
+
+
+def test_who_starts_warm_is_given_up_sooner(regressor, body):
+    """With no patience at all, a warm frame takes one look; a cold one its own number of steps."""
+    crops, _ = people(regressor, body, 2)
+    cfg = replace(CFG, threshold_px=0.0, num_steps=12, stall_steps=50, warm_stall_steps=0)
+    first, state = eft.fit(regressor, body, crops, [0, 1], 0.0, cfg=cfg)
+    assert first.num_steps.tolist() == [12, 12]
+    second, _ = eft.fit(regressor, body, crops, [0, 5], 1 / 30, state, cfg)
+    assert second.num_steps.tolist() == [0, 12]

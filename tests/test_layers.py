@@ -18,7 +18,7 @@ FILES = {
 }
 
 LAYERS = (
-    "errors config plugins skeletons types raw_matroska",
+    "errors config config_fit plugins skeletons types raw_matroska",
     "rotations camera crops cutouts metrics weights unpickle unpack torch_files checkpoints probe "
     "decord_decode ffmpeg_decode pixels fetch "
     "evaluate_truth "
@@ -67,6 +67,7 @@ OWNERS = {
 LIGHT = {
     "errors",
     "config",
+    "config_fit",
     "skeletons",
     "plugins",
     "progress",

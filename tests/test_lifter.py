@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from eftvideo import camera
 from eftvideo.errors import CheckpointMismatchError, ConfigError, WeightsCorruptError
 from eftvideo.regressors.lifter import PELVIS_REST_M, LifterConfig, Model
+from eftvideo.skeletons import COCO17, SMPL24, mirror_index
 from eftvideo.types import Crops
 
 TOOLS = str(Path(__file__).parents[1] / "tools")
@@ -95,7 +96,7 @@ def test_same_rays_same_features_wherever_the_crop_is(model):
         side = 300.0 * stretch.view(1)
         xy = (px - center[:, None]) / (side / 2)[:, None, None]
         crops = Crops(torch.cat([xy, torch.ones(1, 17, 1)], 2), center, side, focal, size)
-        return model.encode(crops)[:, :51]
+        return model.encode(crops)[:, 0, :51]
 
     assert torch.allclose(features(0.0), features(0.35), atol=2e-2)
     assert torch.allclose(features(0.0), features(-0.2), atol=2e-2)
@@ -170,10 +171,65 @@ def test_a_network_cannot_grow_into_one_that_lacks_something(model, change):
 def test_what_goes_into_the_head_is_computed_once(model):
     crops = some_crops()
     before_head = model.encode(crops, "head")
-    assert before_head.shape == (3, 1, SMALL.width)
+    assert before_head.shape == (3, 2, 1, SMALL.width)
     torch.testing.assert_close(model(before_head), model(model.encode(crops)))
     own = {"head.bias": torch.randn(3, model.head.bias.shape[0])}
     own["head.weight"] = torch.randn(3, *model.head.weight.shape)
     torch.testing.assert_close(
         model.forward_each(own, before_head), model.forward_each(own, model.encode(crops))
     )
+
+
+def mirrored(crops):
+    """The same people in the mirrored picture."""
+
+    def turned(keypoints):
+        keypoints = keypoints[..., mirror_index(COCO17), :].clone()
+        keypoints[..., 0] *= -1.0
+        return keypoints
+
+    center = crops.center_px.clone()
+    center[:, 0] = crops.image_size_px[:, 0] - center[:, 0]
+    return replace(
+        crops,
+        keypoints=turned(crops.keypoints),
+        context=turned(crops.context),
+        center_px=center,
+    )
+
+
+@pytest.mark.parametrize("canonical", [True, False])
+def test_mirrored_people_get_the_mirrored_answer(canonical):
+    torch.manual_seed(3)
+    model = Model(replace(SMALL, canonical=canonical)).eval()
+    model.head.weight.data.normal_(std=0.1)
+    crops = some_crops()
+    answer = model.decode(model(model.encode(crops)), crops)
+    other_crops = mirrored(crops)
+    other = model.decode(model(model.encode(other_crops)), other_crops)
+    reflect = torch.tensor([-1.0, 1.0, 1.0])
+    pose = torch.cat([other.params.global_orient[:, None], other.params.body_pose], dim=1)
+    back = reflect[:, None] * pose[:, mirror_index(SMPL24)] * reflect
+    torch.testing.assert_close(back[:, 0], answer.params.global_orient, atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(back[:, 1:], answer.params.body_pose, atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(other.params.betas, answer.params.betas, atol=1e-5, rtol=0.0)
+    pelvis, other_pelvis = model.pelvis(answer, crops), model.pelvis(other, other_crops)
+    torch.testing.assert_close(other_pelvis * reflect, pelvis, atol=1e-4, rtol=1e-4)
+
+
+def test_one_side_alone_is_not_mirrored_and_files_without_the_word_mean_one(tmp_path):
+    torch.manual_seed(3)
+    one = Model(replace(SMALL, both_sides=False)).eval()
+    one.head.weight.data.normal_(std=0.1)
+    both = Model(SMALL).eval()
+    both.load_state_dict(one.state_dict())
+    crops = some_crops()
+    answer = one(one.encode(crops))
+    assert not torch.allclose(answer, both(both.encode(crops)), atol=1e-2)
+    torch.testing.assert_close(answer, both.train()(both.encode(crops)))
+    metadata = one.metadata()
+    metadata["config"] = metadata["config"].replace(', "both_sides": false', "")
+    assert "both_sides" not in metadata["config"]
+    save_file(one.state_dict(), tmp_path / "old.safetensors", metadata=metadata)
+    again = Model.from_weights(tmp_path / "old.safetensors")
+    torch.testing.assert_close(again(again.encode(crops)), answer)

@@ -71,5 +71,5 @@ class EvidenceHead(nn.Module):
 @torch.no_grad()
 def lifted(lifter: Model, crops: Crops) -> tuple[Tensor, Tensor]:
     """The lifter's last hidden layer (N, width) and raw answer (N, 157)."""
-    hidden = lifter.norm(lifter.blocks(lifter.stem(lifter.encode(crops))))
+    hidden = lifter.norm(lifter.blocks(lifter.stem(lifter.encode(crops)[:, 0])))
     return hidden, lifter.head(hidden)

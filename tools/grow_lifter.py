@@ -44,7 +44,7 @@ def grow(small: Model, cfg: LifterConfig) -> Model:
         for name in ("weight", "bias"):
             state[f"blocks.{i}.down.{name}"] = torch.zeros_like(state[f"blocks.{i}.down.{name}"])
     large.load_state_dict(state)
-    return large
+    return large.eval()
 
 
 def main() -> None:

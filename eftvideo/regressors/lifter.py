@@ -3,7 +3,8 @@
 It never sees pixels. Keypoints become viewing rays, turned into a virtual camera that looks
 straight at the crop, so that the same pose looks the same wherever it stands in the picture; the
 answer is turned back. Beside the frame itself it sees the person's keypoints at a few times before
-and after (zero where unknown), which settles most of the depth that one frame leaves open.
+and after (zero where unknown), which settles most of the depth that one frame leaves open. It is
+asked about the mirror image too, and the mean of both answers counts.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from torch.nn import functional as F
 from eftvideo import camera
 from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
+from eftvideo.regressors import _own_weights as own_weights
+from eftvideo.regressors._lifter_mirror import mirrored_layout
 from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
 from eftvideo.weights import WeightSpec, load_safetensors
@@ -45,6 +48,8 @@ class LifterConfig:
     )
     canonical: bool = True
     """Whether keypoints are turned into the virtual camera; False: as they are in the crop."""
+    both_sides: bool = True
+    """Whether the mirror image is asked about too; not in training, where half are mirrored."""
 
 
 class Block(nn.Module):
@@ -57,8 +62,13 @@ class Block(nn.Module):
         self.down = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, width) to (N, width)."""
-        return x + self.down(F.gelu(self.up(self.norm(x))))
+        """(..., width) to the same."""
+        return self.forward_each(x, {})
+
+    def forward_each(self, x: Tensor, own: own_weights.Own) -> Tensor:
+        """(N, S, width) to the same, where each of the N may have layers of its own."""
+        y = own_weights.linear(self.up, own_weights.norm(self.norm, x, own), own)
+        return x + own_weights.linear(self.down, F.gelu(y), own)
 
 
 class Model(nn.Module):
@@ -66,6 +76,10 @@ class Model(nn.Module):
 
     shape_gain: Tensor
     shape_offset: Tensor
+    mirror_input: Tensor
+    mirror_input_sign: Tensor
+    mirror_raw: Tensor
+    mirror_raw_sign: Tensor
     needs: Literal["keypoints", "image"] = "keypoints"
     crop_size_px = 0
     crop = CropConfig()
@@ -92,6 +106,8 @@ class Model(nn.Module):
         self.head = nn.Linear(cfg.width, NUM_RAW)
         self.register_buffer("shape_gain", torch.eye(10))
         self.register_buffer("shape_offset", torch.zeros(10))
+        for name, value in mirrored_layout(num_frames, NUM_RAW).items():
+            self.register_buffer(name, value, persistent=False)
         nn.init.normal_(self.head.weight, std=0.002)
         nn.init.zeros_(self.head.bias)
 
@@ -99,9 +115,10 @@ class Model(nn.Module):
         """What `forward` takes, of N crops.
 
         Returns:
-            (N, D): for each frame the 17 keypoints (x, y, trust) in the virtual crop camera and
-            whether the person was seen; then the crop's place and angular size. If only the head
-            is tuned, (N, 1, width): what goes into the head, which does not change any more.
+            (N, S, D): as seen, and mirrored if both sides count: for each frame the 17 keypoints
+            (x, y, trust) in the virtual crop camera and whether the person was seen; then the
+            crop's place and angular size. If only the head is tuned, (N, S, 1, width): what goes
+            into the head, which does not change any more.
         """
         context = crops.context
         if context is None:
@@ -119,14 +136,21 @@ class Model(nn.Module):
         angular = crops.size_px / crops.focal_length_px
         place = torch.cat([slope, angular[:, None], angular.log()[:, None]], dim=1)
         encoded = torch.cat([torch.cat([points, alive], dim=-1).flatten(1), place], dim=1)
-        return self._before_head(encoded)[:, None] if tune == "head" else encoded
+        sides = [encoded]
+        if self.cfg.both_sides and not self.training:
+            sides.append(encoded[:, self.mirror_input] * self.mirror_input_sign)
+        each = torch.stack(sides, dim=1)
+        return self._before_head(each, {})[:, :, None] if tune == "head" else each
 
-    def _before_head(self, encoded: Tensor) -> Tensor:
-        return self.norm(self.blocks(self.stem(encoded)))
+    def _before_head(self, encoded: Tensor, own: own_weights.Own) -> Tensor:
+        x = own_weights.linear(self.stem, encoded, own)
+        for block in cast("list[Block]", self.blocks):
+            x = block.forward_each(x, own)
+        return own_weights.norm(self.norm, x, own)
 
     def forward(self, encoded: Tensor) -> Tensor:
         """What `encode` gave to (N, 157) raw numbers: 24 x 6D rotations, betas, camera."""
-        return self.head(encoded[:, 0] if encoded.ndim == 3 else self._before_head(encoded))
+        return self._answer(encoded, {})
 
     def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
         """`forward` where each row has some parameters of its own.
@@ -137,15 +161,15 @@ class Model(nn.Module):
         Args:
             own: parameter names to (N, *shape). encoded: from `encode`.
         """
-        if encoded.ndim == 3:
-            return _linear_each(self.head, "head", own, encoded[:, 0])
-        x = _linear_each(self.stem, "stem", own, encoded)
-        for i, block in enumerate(cast("list[Block]", self.blocks)):
-            name = f"blocks.{i}"
-            y = _norm_each(block.norm, f"{name}.norm", own, x)
-            y = F.gelu(_linear_each(block.up, f"{name}.up", own, y))
-            x = x + _linear_each(block.down, f"{name}.down", own, y)
-        return _linear_each(self.head, "head", own, _norm_each(self.norm, "norm", own, x))
+        return self._answer(encoded, own_weights.by_layer(self, own))
+
+    def _answer(self, encoded: Tensor, own: own_weights.Own) -> Tensor:
+        x = encoded.squeeze(2) if encoded.ndim == 4 else self._before_head(encoded, own)
+        raw = own_weights.linear(self.head, x, own)
+        if raw.shape[1] == 1:
+            return raw[:, 0]
+        mirrored = raw[:, 1, self.mirror_raw] * self.mirror_raw_sign
+        return 0.5 * (raw[:, 0] + mirrored)
 
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
         """Raw numbers to SMPL in the camera frame."""
@@ -237,6 +261,7 @@ class Model(nn.Module):
             )
         stored = json.loads(metadata["config"])
         stored["context_offsets_s"] = tuple(stored["context_offsets_s"])
+        stored.setdefault("both_sides", False)
         model = cls(LifterConfig(**stored))
         shape = {name: getattr(model, name) for name in ("shape_gain", "shape_offset")}
         try:
@@ -245,16 +270,3 @@ class Model(nn.Module):
             detail = " ".join(str(e).split())
             raise CheckpointMismatchError(f"{path} does not fit the lifter: {detail}") from e
         return model.eval().requires_grad_(False)
-
-
-def _linear_each(layer: nn.Linear, name: str, own: dict[str, Tensor], x: Tensor) -> Tensor:
-    weight, bias = own.get(f"{name}.weight"), own.get(f"{name}.bias", layer.bias)
-    if weight is None:
-        return F.linear(x, layer.weight) + bias
-    return (weight @ x[..., None]).squeeze(-1) + bias
-
-
-def _norm_each(layer: nn.LayerNorm, name: str, own: dict[str, Tensor], x: Tensor) -> Tensor:
-    plain = F.layer_norm(x, layer.normalized_shape, eps=layer.eps)
-    weight = own.get(f"{name}.weight", layer.weight)
-    return plain * weight + own.get(f"{name}.bias", layer.bias)

@@ -20,6 +20,7 @@ from eftvideo.synthetic.scenes import (
     draw_scenes,
     vary_motion,
 )
+from eftvideo.synthetic.turns import add_turns
 from eftvideo.types import Crops, SmplParams
 
 MIN_VISIBLE = 4
@@ -145,6 +146,7 @@ def make_examples(
     motion, inside = library.sample(len(speed), offsets * speed * library.fps, g)
     if vary:
         motion = vary_motion(motion, scene_cfg, g)
+        motion = add_turns(motion, offsets.expand(len(speed), -1), scene_cfg.fast_turn, g)
     betas = draw_betas(len(speed), scene_cfg, g)
     points = body_points(body, motion.rotations, betas)
     parts = (motion.rotations, motion.pelvis, betas, inside, *points)

@@ -34,12 +34,14 @@ _MERGED_ERROR = 0.01
 class NoiseConfig:
     """Detector errors; lengths as shares of the box's longer side, in the order of _KINDS."""
 
-    bias: tuple[float, ...] = (0.004, 0.007, 0.007, 0.008, 0.011, 0.008, 0.007)
+    bias: tuple[float, ...] = (0.003, 0.005, 0.005, 0.0055, 0.0075, 0.0055, 0.005)
     """Constant over a window: what a person's clothes and the labels' habits do."""
-    jitter: tuple[float, ...] = (0.002, 0.004, 0.005, 0.008, 0.005, 0.005, 0.006)
-    """Changes over time, correlated over `jitter_time_s`."""
-    jitter_time_s: float = 0.15
-    """AR(1) coefficient of about 0.8 between frames at 30 fps."""
+    jitter: tuple[float, ...] = (0.003, 0.006, 0.007, 0.0115, 0.007, 0.007, 0.0085)
+    """Changes over time."""
+    jitter_new: float = 0.35
+    """Share of the jitter's variance that is new in every frame; the rest is correlated."""
+    jitter_time_s: float = 0.12
+    """Correlation time of that rest: AR(1) of about 0.75 between frames at 30 fps."""
     tail: float = 0.6
     """Spread of the logarithm of each joint's own noise level: gives the wide tail."""
     window_tail: float = 0.35
@@ -120,15 +122,17 @@ def self_hidden(joints: Tensor, keypoints: Tensor) -> Tensor:
     return ((miss < _SPHERE_R.square()) & in_front).any(-1)
 
 
-def _correlated(shape: tuple[int, ...], time_s: Tensor, tau_s: float, g: torch.Generator) -> Tensor:
-    """Unit AR(1) noise (N, T, 17, 2) at times (N, T)."""
+def _jitter(shape: tuple[int, ...], time_s: Tensor, cfg: NoiseConfig, g: torch.Generator) -> Tensor:
+    """Unit noise (N, T, 17, 2) at times (N, T): partly AR(1), partly new in every frame."""
     white = torch.randn(shape, generator=g)
-    keep = torch.exp(-time_s.diff(dim=1).abs() / tau_s)[..., None, None]
+    keep = torch.exp(-time_s.diff(dim=1).abs() / cfg.jitter_time_s)[..., None, None]
     out = [white[:, 0]]
     for t in range(1, shape[1]):
         k = keep[:, t - 1]
         out.append(k * out[-1] + (1.0 - k * k).sqrt() * white[:, t])
-    return torch.stack(out, dim=1)
+    slow = torch.stack(out, dim=1)
+    new = torch.randn(shape, generator=g)
+    return (1.0 - cfg.jitter_new) ** 0.5 * slow + cfg.jitter_new**0.5 * new
 
 
 def _spell(num: int, time_s: Tensor, share: float, g: torch.Generator) -> Tensor:
@@ -199,7 +203,7 @@ def observe(
     shape = (n, t, 17, 2)
     error = cfg.of_kind("bias")[:, None] * torch.randn(n, 1, 17, 2, generator=g) + cfg.of_kind(
         "jitter"
-    )[:, None] * _correlated(shape, time_s, cfg.jitter_time_s, g)
+    )[:, None] * _jitter(shape, time_s, cfg, g)
     gross = torch.rand(n, t, 17, generator=g) < cfg.of_kind("outlier")
     error = error * level + gross[..., None] * cfg.outlier_size * torch.randn(shape, generator=g)
     seen = keypoints_px + error * side

@@ -46,6 +46,8 @@ class SceneConfig:
     betas_std: float = 1.0
     wide_betas: float = 0.05
     """Share of people with betas of twice that spread (children, very heavy people)."""
+    fast_turn: float = 0.1
+    """Share of training windows in which the person spins or turns over (turns.py)."""
     close_up: float = 0.16
     """Share of training windows that show a part of somebody larger than the picture."""
 
@@ -134,10 +136,10 @@ def draw_scenes(
     low, high = cfg.fov_deg
     fov = torch.deg2rad(low + (high - low) * torch.rand(n, generator=g))
     focal = image_size.amax(dim=1) / (2.0 * torch.tan(fov / 2.0))
-    share = _between(cfg.person_size, torch.rand(n, generator=g))
+    share = log_uniform(cfg.person_size, torch.rand(n, generator=g))
     is_near = torch.zeros(n, dtype=torch.bool)
     if close_up:
-        near = _between(CLOSE_UP, torch.rand(n, generator=g))
+        near = log_uniform(CLOSE_UP, torch.rand(n, generator=g))
         is_near = torch.rand(n, generator=g) < close_up
         share = torch.where(is_near, near, share)
     closest = torch.where(is_near, CLOSEST_M, 1.0)
@@ -159,7 +161,7 @@ def draw_scenes(
     return Scenes(rotations, betas, pelvis, focal, image_size)
 
 
-def _between(limits: tuple[float, float], at: Tensor) -> Tensor:
+def log_uniform(limits: tuple[float, float], at: Tensor) -> Tensor:
     """Log-uniform numbers."""
     low, high = math.log(limits[0]), math.log(limits[1])
     return torch.exp(low + (high - low) * at)
