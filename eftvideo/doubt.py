@@ -17,7 +17,7 @@ from eftvideo import eft
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
-from eftvideo.types import Crops
+from eftvideo.types import Crops, FitResult
 
 DOUBT_PX = 10.0
 """2D error, px of a 224 px crop, up to which an answer is believed."""
@@ -32,30 +32,51 @@ ROWS = 256
 
 
 @torch.no_grad()
-def hide_doubtful_context(
-    regressor: Regressor, body: BodyModel, crops: Crops, cfg: EftConfig
-) -> Crops:
-    """N crops; where the far or all context is doubtful, with zeros in its place."""
+def own_answers(
+    regressor: Regressor,
+    body: BodyModel,
+    crops: Crops,
+    cfg: EftConfig,
+    tune: str | None = None,
+) -> tuple[Crops, Tensor, FitResult]:
+    """The regressor's own answers to N crops, by as much context as is to be believed.
+
+    Args:
+        tune: what of the regressor is going to be tuned.
+
+    Returns:
+        The crops, zeros in the place of doubtful context; what the regressor's `encode` gives for
+        them and `tune`; and the answers.
+    """
+    encoded, own = _asked(regressor, body, crops, cfg, tune)
     if crops.context is None or not len(crops):
-        return crops
-    error = _error_px(regressor, body, crops, cfg)
-    offsets = torch.tensor(regressor.context_offsets_s, device=error.device)
-    context = crops.context.clone()
+        return crops, encoded, own
+    offsets = torch.tensor(regressor.context_offsets_s, device=own.loss_px.device)
     seen = (crops.keypoints[..., 2] >= cfg.min_score).sum(-1) >= MIN_SEEN
     for near_s in NEAR_S:
-        rows = ((error > DOUBT_PX) & seen).nonzero().squeeze(1)
+        rows = ((own.loss_px > DOUBT_PX) & seen).nonzero().squeeze(1)
         if not len(rows):
             break
         some = crops.select(rows)
-        assert some.context is not None
+        assert some.context is not None and crops.context is not None
         less = some.context * (offsets.abs() <= near_s)[:, None, None]
-        tried = _error_px(regressor, body, replace(some, context=less), cfg)
-        better = tried < BETTER * error[rows]
-        context[rows[better]] = less[better]
-        error[rows[better]] = tried[better]
-    return replace(crops, context=context)
+        tried, answers = _asked(regressor, body, replace(some, context=less), cfg, tune)
+        better = answers.loss_px < BETTER * own.loss_px[rows]
+        changed = rows[better]
+        context, encoded = crops.context.clone(), encoded.clone()
+        context[changed], encoded[changed] = less[better], tried[better]
+        crops = replace(crops, context=context)
+        index = torch.arange(len(crops), device=rows.device)
+        index[changed] = len(crops) + better.nonzero().squeeze(1)
+        own = FitResult.cat([own, answers]).select(index)
+    return crops, encoded, own
 
 
-def _error_px(regressor: Regressor, body: BodyModel, crops: Crops, cfg: EftConfig) -> Tensor:
-    parts = torch.arange(len(crops), device=crops.size_px.device).split(ROWS)
-    return torch.cat([eft.regress(regressor, body, crops.select(p), cfg).loss_px for p in parts])
+def _asked(
+    regressor: Regressor, body: BodyModel, crops: Crops, cfg: EftConfig, tune: str | None
+) -> tuple[Tensor, FitResult]:
+    encoded = regressor.encode(crops, tune)
+    parts = torch.arange(len(crops), device=encoded.device).split(ROWS)
+    plain = replace(crops, image=None)
+    answers = [eft.regress(regressor, body, plain.select(p), cfg, encoded[p]) for p in parts]
+    return encoded, FitResult.cat(answers)

@@ -10,10 +10,10 @@ from itertools import islice
 import numpy as np
 import torch
 
-from eftvideo import eft, smplify
+from eftvideo import smplify
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
-from eftvideo.doubt import hide_doubtful_context
+from eftvideo.doubt import own_answers
 from eftvideo.pieces import Piece, cut_pieces
 from eftvideo.pixels import PixelSource
 from eftvideo.progress import Progress
@@ -130,10 +130,10 @@ class _Fitting:
             crops_of(f, memory, self.regressor, self.view, self.cfg, self.device, self.shapes)
             for f in frames
         ]
-        crops = hide_doubtful_context(self.regressor, self.body, Crops.cat(each), self.cfg.eft)
-        fit = eft.regress(self.regressor, self.body, crops, self.cfg.eft)
+        crops = Crops.cat(each)
+        crops, _, fit = own_answers(self.regressor, self.body, crops, self.cfg.eft)
         counts = [len(c) for c in each]
-        if self.cfg.method != "regress":
+        if self.cfg.method == "smplify":
             fit = self._fit(lanes, frames, crops, fit)
         rows = fit_rows_of(crops, fit, self.body)
         ends = np.cumsum(counts)
@@ -154,10 +154,7 @@ class _Fitting:
             for state in lane.warm.of(people, frame.time_s, gap_s if warm else -1.0)
         ]
         which = self.regressor, self.body, crops, starts
-        if self.cfg.method == "smplify":
-            fit, states = smplify.fit_rows(*which, self.cfg.smplify, own)
-        else:
-            fit, states = eft.fit_rows(*which, self.cfg.eft, own)
+        fit, states = smplify.fit_rows(*which, self.cfg.smplify, own)
         each = iter(states)
         for lane, frame, people in zip(lanes, frames, ids, strict=True):
             new = list(islice(each, len(people)))

@@ -12,7 +12,7 @@ from torch import Tensor
 from eftvideo import eft
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
-from eftvideo.doubt import ROWS, hide_doubtful_context
+from eftvideo.doubt import own_answers
 from eftvideo.pieces import Piece, cut_pieces
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
@@ -20,7 +20,7 @@ from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
 from eftvideo.shapes import track_shapes
 from eftvideo.sightings import Camera, TrackMemory, crops_of
 from eftvideo.tuning import settled
-from eftvideo.types import Crops, FitResult, FrameDetections
+from eftvideo.types import Crops, FrameDetections
 
 GROUP_FRAMES = 768
 """Frames whose crops are held at once; memory does not grow with the clip."""
@@ -127,16 +127,10 @@ def _fit_group(
     told = _Told(group.place, first, [len(f.people) for f in frames], progress)
     if not len(group):
         return []
-    crops = hide_doubtful_context(regressor, body, Crops.cat(group.crops), cfg.eft)
-    with torch.no_grad():
-        encoded = regressor.encode(crops, settled(cfg.eft, regressor).tune)
+    tune = settled(cfg.eft, regressor).tune
+    crops = Crops.cat(group.crops)
+    crops, encoded, own = own_answers(regressor, body, crops, cfg.eft, tune)
     crops = replace(crops, image=None)
-    own = FitResult.cat(
-        [
-            eft.regress(regressor, body, crops.select(rows), cfg.eft, encoded[rows])
-            for rows in torch.arange(len(crops), device=encoded.device).split(ROWS)
-        ]
-    )
     cold = torch.tensor(group.cold)
     what = (regressor, body, crops, group.streams, cold, cfg.eft, own, told.done)
     fit, _ = eft.fit_sequences(*what, encoded, keep_ends=False)
