@@ -118,7 +118,7 @@ class Engine:
         """Look at every active slot, move those that go on; returns those that are done."""
         cfg, active = self.cfg, slots.active
         all_rows = self._filled_up(active)
-        is_whole = all_rows is active and len(active) == len(slots.theta)
+        is_whole = len(all_rows) == len(active) == len(slots.theta)
         leaves = self.weights.parts(slots.theta if is_whole else slots.theta[all_rows])
         raw, pred, loss = self._look(leaves, slots.row[all_rows])
         rows, num = slots.row[active], len(active)
@@ -135,12 +135,14 @@ class Engine:
         )
         if bool(go_on.any()):
             gradients = torch.autograd.grad(loss.sum(), leaves)
-            every = bool(go_on.all())
-            going = active[go_on]
             rates = (self.weights.rate, cfg.pull, self.weights.base)
-            parts = [g[:num] if every else g[:num][go_on] for g in gradients]
-            slots.adam.step(slots.theta, parts, going, *rates)
-            slots.num_steps[going] += 1
+            if is_whole:
+                slots.adam.step_all(slots.theta, gradients, go_on, *rates)
+            else:
+                every = bool(go_on.all())
+                parts = [g[:num] if every else g[:num][go_on] for g in gradients]
+                slots.adam.step(slots.theta, parts, active[go_on], *rates)
+            slots.num_steps[active[go_on]] += 1
         return active[~go_on]
 
     def _filled_up(self, active: Tensor) -> Tensor:
@@ -152,7 +154,8 @@ class Engine:
         """
         if self.regressor.needs == "image":
             return active
-        return torch.cat([active, active[:1].expand(-len(active) % EVEN_ROWS)])
+        missing = -len(active) % EVEN_ROWS
+        return torch.cat([active, active[:1].expand(missing)]) if missing else active
 
     def _look(self, theta: Sequence[Tensor], rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Raw answers, keypoints in the crop, and the objective, of rows with these weights."""

@@ -122,6 +122,40 @@ class Adam:
                 theta[rows, part] = moved if base is None else moved.lerp_(base[part], pull)
                 first = part.stop
 
+    def step_all(
+        self,
+        theta: Tensor,
+        gradient: Sequence[Tensor],
+        moving: Tensor,
+        rate: float,
+        pull: float,
+        base: Tensor,
+    ) -> None:
+        """`step` of the `moving` rows where the gradient of every row is known, all in place.
+
+        Fetching the rows and putting them back would cost as much as the update itself.
+
+        Args:
+            theta: (S, P), changed. gradient: of all rows, in parts side by side.
+            moving: (S,) bool; the others stay as they are. rate, pull, base: as in `step`.
+        """
+        self.count += moving
+        b1, b2 = ADAM_BETAS
+        n = self.count.clamp(min=1)[:, None].to(theta.dtype)
+        share = moving[:, None].to(theta.dtype)
+        width = max(1, CHUNK_NUMBERS // max(1, len(theta)))
+        at = 0
+        for piece in gradient:
+            for some in piece.split(width, dim=1):
+                part = slice(at, at + some.shape[1])
+                first, second, mine = (v[:, part] for v in (self.first, self.second, theta))
+                first.lerp_(some, (1 - b1) * share)
+                second.lerp_(some.square(), (1 - b2) * share)
+                scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
+                mine.addcdiv_(first * (-rate * share / (1 - b1**n)), scale)
+                mine.lerp_(base[part].expand_as(mine), pull * share)
+                at = part.stop
+
     def _change(self, gradient: Tensor, rows: Tensor, part: slice, rate: float) -> Tensor:
         b1, b2 = ADAM_BETAS
         first = self.first[rows, part].lerp_(gradient, 1 - b1)

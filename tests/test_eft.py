@@ -218,6 +218,28 @@ def test_adam_is_torchs_adam_row_by_row():
     assert torch.allclose(ours, 0.75 * before)
 
 
+def test_adam_of_all_rows_moves_those_that_move():
+    g = torch.Generator().manual_seed(0)
+    theta, base = torch.randn(4, 6, generator=g), torch.randn(6, generator=g)
+    one, other = (
+        Adam(torch.zeros(4, 6), torch.zeros(4, 6), torch.zeros(4, dtype=torch.int64))
+        for _ in range(2)
+    )
+    by_rows, in_place = theta.clone(), theta.clone()
+    for moving in ([0, 1, 3], [0, 3], [0, 1, 3]):
+        gradient = torch.randn(4, 6, generator=g)
+        rows = torch.tensor(moving)
+        one.step(by_rows, gradient[rows], rows, 0.1, 0.2, base)
+        mask = torch.zeros(4, dtype=torch.bool)
+        mask[rows] = True
+        other.step_all(in_place, gradient.split([4, 2], dim=1), mask, 0.1, 0.2, base)
+    torch.testing.assert_close(in_place, by_rows)
+    assert torch.equal(in_place[2], theta[2])
+    assert one.count.tolist() == other.count.tolist() == [3, 2, 0, 3]
+    torch.testing.assert_close(other.first, one.first)
+    torch.testing.assert_close(other.second, one.second)
+
+
 @pytest.mark.parametrize("which", ["all", "norm+bias", "late", "last", "head"])
 def test_stacked_weights_run_each_persons_own_network(regressor, which):
     weights = Weights(regressor, which)
