@@ -32,7 +32,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rate 0.0008": {"learning_rate": 8e-4},
     "no pull": {"pull": 0.0},
     "pull 0.2": {"pull": 0.2},
-    "stop at 1 px": {"threshold_px": 1.0},
+    "stop at 2 px": {"threshold_px": 2.0},
+    "warm frames wait for four steps": {"warm_stall_steps": 4},
     "tune norm+bias": {"tune": "norm+bias"},
     "tune late": {"tune": "late"},
 }

@@ -27,8 +27,7 @@ from eftvideo.regressors.lifter import Model
 from eftvideo.weights import resolve
 
 CLOSER: dict[str, dict[str, Any]] = {
-    "stop at 1 px": {"threshold_px": 1.0},
-    "and robust at 10 px": {"threshold_px": 1.0, "robust_px": 10.0},
+    "robust at 10 px": {"robust_px": 10.0},
     "and 40 steps": {
         "threshold_px": 0.8,
         "robust_px": 10.0,

@@ -4,9 +4,9 @@ python benchmarks/second_look.py CALIBRATION CAM1 CAM2 CAM3 CAM4 --work DIR
 
 The truth is that of benchmarks/multiview.py (docs/multiview.md), of which DIR may be the folder:
 limb joints on which three views agree. A joint is grossly wrong if it is off by more than 8 % of
-the box's longer side. Of the errors up to 5 % it also tells, in per cent of the box and for each axis,
-how large the part is that a joint keeps in a view, and the part that changes; which share of the
-latter's variance is new in every frame, and the correlation time of the rest. The last line is
+the box's longer side. Of the errors up to 5 % it also tells, in per cent of the box and for each
+axis, how large the part is that a joint keeps in a view, and the part that changes; which share of
+the latter's variance is new in every frame, and the correlation time of the rest. The last line is
 what the lifter is trained with (`NoiseConfig`).
 """
 

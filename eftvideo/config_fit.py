@@ -19,7 +19,7 @@ class EftConfig:
     "all", "late", "last"; HMR: "all", "layer4+head", "head"); None: the first of them."""
     learning_rate: float | None = None
     """Adam's rate; None: the regressor's `rates` (docs/eft.md and docs/regressors.md)."""
-    threshold_px: float = 2.0
+    threshold_px: float = 1.0
     """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
     stall_steps: int = 4
     """Stop after this many steps without an improvement of `stall_px`."""
