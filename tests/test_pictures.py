@@ -13,7 +13,8 @@ import torch
 
 from eftvideo import camera
 from eftvideo.bodies import load_body
-from eftvideo.regressors.lifter import NUM_RAW, LifterConfig
+from eftvideo.regressors._raw import NUM_RAW
+from eftvideo.regressors.lifter import LifterConfig
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.skeletons import COCO17
 from eftvideo.synthetic.motions import MotionLibrary

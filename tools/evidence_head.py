@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eftvideo.regressors.lifter import NUM_RAW, Block, Model
+from eftvideo.regressors._raw import NUM_RAW
+from eftvideo.regressors.lifter import Block, Model
 from eftvideo.types import Crops
 
 PER_KEYPOINT = 48
@@ -70,6 +71,7 @@ class EvidenceHead(nn.Module):
 
 @torch.no_grad()
 def lifted(lifter: Model, crops: Crops) -> tuple[Tensor, Tensor]:
-    """The lifter's last hidden layer (N, width) and raw answer (N, 157)."""
-    hidden = lifter.norm(lifter.blocks(lifter.stem(lifter.encode(crops)[:, 0])))
-    return hidden, lifter.head(hidden)
+    """The lifter's last hidden layer of what is seen (N, width), and its raw answer (N, 157)."""
+    encoded = lifter.encode(crops)
+    hidden = lifter.norm(lifter.blocks(lifter.stem(encoded[:, 0])))
+    return hidden, lifter(encoded)

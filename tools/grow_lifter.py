@@ -15,9 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 from eftvideo.errors import ConfigError
+from eftvideo.regressors._lifter_mirror import PER_FRAME
 from eftvideo.regressors.lifter import LifterConfig, Model
-
-PER_FRAME = 17 * 3 + 1
 
 
 def grow(small: Model, cfg: LifterConfig) -> Model:

@@ -18,11 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eftvideo.regressors._own_weights import Own, linear, norm
+from eftvideo.regressors._raw import NUM_BETAS, NUM_CAM, NUM_POSE
 from eftvideo.rotations import six_d_to_matrix
-
-NUM_POSE = 24 * 6
-NUM_BETAS = 10
-NUM_CAM = 3
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from eftvideo import camera
 from eftvideo.regressors._hmr_files import CameraConvention
 from eftvideo.regressors._own_weights import Own, linear, times
+from eftvideo.regressors._raw import NUM_BETAS, NUM_CAM, NUM_POSE, NUM_RAW, RAW_SIZES
 from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
 
-NUM_POSE, NUM_BETAS, NUM_CAM = 24 * 6, 10, 3
-NUM_RAW = NUM_POSE + NUM_BETAS + NUM_CAM
 HEAD = ("fc1", "fc2", "decpose", "decshape", "deccam")
 """The layers of the head."""
 
@@ -71,7 +70,7 @@ def decode(raw: Tensor, crops: Crops, convention: CameraConvention) -> Predictio
     The network sees the crop as a camera that looks straight at it would; its answer is turned
     into the frame of the whole picture's camera. The pelvis stays where it is in the crop.
     """
-    six_d, betas, cam = raw.split([NUM_POSE, NUM_BETAS, NUM_CAM], dim=1)
+    six_d, betas, cam = raw.split(RAW_SIZES, dim=1)
     rotations = six_d_to_matrix(six_d.unflatten(1, (24, 6)))
     view = camera.crop_view_rotation(crops.center_px, crops.image_size_px, crops.focal_length_px)
     if convention == "eft":

@@ -5,10 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eftvideo.regressors._raw import NUM_BETAS, NUM_POSE, NUM_RAW
 from eftvideo.skeletons import COCO17, SMPL24, mirror_index
 
+PER_FRAME = 17 * 3 + 1
+"""x, y and trust of each keypoint, and whether the person was seen."""
 
-def mirrored_layout(num_frames: int, num_raw: int) -> dict[str, Tensor]:
+
+def mirrored_layout(num_frames: int) -> dict[str, Tensor]:
     """Where each number of the input and of the raw answer goes in the mirror, and its sign.
 
     The picture is mirrored left to right: x turns round, left and right joints change places, and
@@ -16,13 +20,13 @@ def mirrored_layout(num_frames: int, num_raw: int) -> dict[str, Tensor]:
     """
     keypoints = torch.tensor(mirror_index(COCO17))
     points = (3 * keypoints[:, None] + torch.arange(3)).flatten()
-    frame = torch.cat([points, torch.tensor([51])])
+    frame = torch.cat([points, torch.tensor([PER_FRAME - 1])])
     frame_sign = torch.tensor([-1.0, 1.0, 1.0]).repeat(17)
-    starts = 52 * torch.arange(num_frames)
-    place = 52 * num_frames + torch.arange(4)
+    starts = PER_FRAME * torch.arange(num_frames)
+    place = PER_FRAME * num_frames + torch.arange(4)
     joints = torch.tensor(mirror_index(SMPL24))
     six_d = (6 * joints[:, None] + torch.arange(6)).flatten()
-    rest = torch.arange(24 * 6, num_raw)
+    rest = torch.arange(NUM_POSE, NUM_RAW)
     return {
         "mirror_input": torch.cat([(starts[:, None] + frame).flatten(), place]),
         "mirror_input_sign": torch.cat(
@@ -35,7 +39,7 @@ def mirrored_layout(num_frames: int, num_raw: int) -> dict[str, Tensor]:
         "mirror_raw_sign": torch.cat(
             [
                 torch.tensor([1.0, -1.0, -1.0, 1.0, -1.0, 1.0]).repeat(24),
-                torch.ones(10),
+                torch.ones(NUM_BETAS),
                 torch.tensor([1.0, -1.0, 1.0]),
             ]
         ),

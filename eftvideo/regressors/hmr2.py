@@ -22,14 +22,12 @@ from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.config import CropConfig
 from eftvideo.errors import ConfigError
 from eftvideo.regressors._hmr2_head import (
-    NUM_BETAS,
-    NUM_CAM,
-    NUM_POSE,
     HeadConfig,
     SmplHead,
     six_d_rows_to_matrix,
 )
 from eftvideo.regressors._own_weights import Own, by_layer
+from eftvideo.regressors._raw import RAW_SIZES
 from eftvideo.regressors._vit import Vit, VitConfig
 from eftvideo.types import Crops, Prediction, SmplParams
 from eftvideo.weights import WeightSpec
@@ -161,7 +159,7 @@ class Model(nn.Module):
         network sees the crop as a camera that looks straight at it would; its answer is turned into
         the frame of the whole picture's camera.
         """
-        six_d, betas, cam = raw.split([NUM_POSE, NUM_BETAS, NUM_CAM], dim=1)
+        six_d, betas, cam = raw.split(RAW_SIZES, dim=1)
         rotations = six_d_rows_to_matrix(six_d.unflatten(1, (24, 6)))
         view = camera.crop_view_rotation(
             crops.center_px, crops.image_size_px, crops.focal_length_px

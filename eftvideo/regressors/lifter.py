@@ -23,7 +23,8 @@ from eftvideo import camera
 from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors import _own_weights as own_weights
-from eftvideo.regressors._lifter_mirror import mirrored_layout
+from eftvideo.regressors._lifter_mirror import PER_FRAME, mirrored_layout
+from eftvideo.regressors._raw import NUM_RAW, RAW_SIZES
 from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
 from eftvideo.weights import WeightSpec, load_safetensors
@@ -33,7 +34,6 @@ PELVIS_REST_M = (0.0, -0.2233, 0.0282)
 MIN_SCORE = 0.3
 """Keypoints with a lower score are hidden from the network."""
 MAX_COORDINATE = 4.0
-NUM_RAW = 24 * 6 + 10 + 3
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ class Model(nn.Module):
         self.cfg = cfg = cfg or LifterConfig()
         self.context_offsets_s = cfg.context_offsets_s
         num_frames = 1 + len(cfg.context_offsets_s)
-        self.stem = nn.Linear(num_frames * (17 * 3 + 1) + 4, cfg.width)
+        self.stem = nn.Linear(num_frames * PER_FRAME + 4, cfg.width)
         self.blocks = nn.Sequential(*(Block(cfg.width, cfg.hidden) for _ in range(cfg.num_blocks)))
         self.norm = nn.LayerNorm(cfg.width)
         self.head = nn.Linear(cfg.width, NUM_RAW)
         self.register_buffer("shape_gain", torch.eye(10))
         self.register_buffer("shape_offset", torch.zeros(10))
-        for name, value in mirrored_layout(num_frames, NUM_RAW).items():
+        for name, value in mirrored_layout(num_frames).items():
             self.register_buffer(name, value, persistent=False)
         nn.init.normal_(self.head.weight, std=0.002)
         nn.init.zeros_(self.head.bias)
@@ -173,7 +173,7 @@ class Model(nn.Module):
 
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
         """Raw numbers to SMPL in the camera frame."""
-        six_d, betas, cam = raw.split([24 * 6, 10, 3], dim=1)
+        six_d, betas, cam = raw.split(RAW_SIZES, dim=1)
         upright = raw.new_tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
         rotations = six_d_to_matrix(six_d.unflatten(1, (24, 6)) + upright)
         flip = torch.diag(raw.new_tensor([1.0, -1.0, -1.0]))

@@ -1,9 +1,9 @@
 """What a detector would report of people whose truth is known.
 
-The errors follow those measured on yolo11n-pose (benchmarks/detector_noise.py): a tight core, a wide
-tail, wrong limbs with full confidence, swapped sides, hidden joints guessed with middling scores,
-joints outside the picture guessed with low ones. How much of an error stays, how much changes and
-how fast was measured in four views of one athlete (benchmarks/second_look.py).
+The errors follow those measured on yolo11n-pose (benchmarks/detector_noise.py): a tight core, a
+wide tail, wrong limbs with full confidence, swapped sides, hidden joints guessed with middling
+scores, joints outside the picture guessed with low ones. How much of an error stays, how much
+changes and how fast was measured in four views of one athlete (benchmarks/second_look.py).
 """
 
 from __future__ import annotations
