@@ -2,7 +2,8 @@
 
 python benchmarks/synthetic.py --poses POSES.npz [--methods regress,eft-warm] [--json FILE]
 
-Three sets, drawn with fixed seeds: `typical` (the errors measured on the detector), `occluded`
+Four sets, drawn with fixed seeds: `typical` (the errors measured on the detector), `steady` (more
+of them stays, and less changes: what the lifters up to ef96ead were trained on), `occluded`
 (something in front of part of everybody) and `truncated` (people larger than the picture). Each
 clip is one person before a camera of known focal length. Figures are those of `eftvideo eval`
 (docs/protocols.md) over the 12 limb joints: "2D true" to the true keypoints, "2D seen" to the
@@ -37,8 +38,15 @@ from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.types import Detections, FrameDetections
 
+STEADY = NoiseConfig(
+    bias=(0.004, 0.007, 0.007, 0.008, 0.011, 0.008, 0.007),
+    jitter=(0.002, 0.004, 0.005, 0.008, 0.005, 0.005, 0.006),
+    jitter_new=0.0,
+    jitter_time_s=0.15,
+)
 SETS = {
     "typical": {},
+    "steady": {"noise": STEADY},
     "occluded": {"noise": NoiseConfig(occluder=1.0)},
     "truncated": {"scene": SceneConfig(person_size=(1.3, 2.2))},
 }
