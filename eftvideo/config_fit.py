@@ -30,6 +30,9 @@ class EftConfig:
     """Share of the way back to the base weights taken after every step (decoupled decay)."""
     carry: float = 0.98
     """Share of the tuned change that the next frame starts from."""
+    carry_second: float = 0.8
+    """Share of Adam's second moments that it starts from: gradients are smaller there than where
+    the person began cold, and steps that heed those would be too short."""
     min_score: float = 0.3
     """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
     face_weight: float = 0.2

@@ -17,12 +17,17 @@ from eftvideo import eft
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
+from eftvideo.rotations import rotation_angle
 from eftvideo.types import Crops, FitResult
 
 DOUBT_PX = 10.0
 """2D error, px of a 224 px crop, up to which an answer is believed."""
 BETTER = 0.6
 """Context is hidden if the answer without it has less than this share of the error."""
+FLIP_RAD = 2.0
+FLIP_BETTER = 0.3
+"""An answer that turns the body round by more must have less than this share: from the side the
+keypoints of one frame hardly tell front from back."""
 MIN_SEEN = 10
 """Of people of whom fewer keypoints are seen one frame alone says too little."""
 NEAR_S = (0.1, 0.0)
@@ -61,7 +66,9 @@ def own_answers(
         assert some.context is not None and crops.context is not None
         less = some.context * (offsets.abs() <= near_s)[:, None, None]
         tried, answers = _asked(regressor, body, replace(some, context=less), cfg, tune)
-        better = answers.loss_px < BETTER * own.loss_px[rows]
+        before, after = (a.prediction.params.global_orient for a in (own.select(rows), answers))
+        share = torch.where(rotation_angle(before, after) > FLIP_RAD, FLIP_BETTER, BETTER)
+        better = answers.loss_px < share * own.loss_px[rows]
         changed = rows[better]
         context, encoded = crops.context.clone(), encoded.clone()
         context[changed], encoded[changed] = less[better], tried[better]

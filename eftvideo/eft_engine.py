@@ -273,7 +273,8 @@ class _Slots:
         else:
             self.patience[slot] = cfg.warm_stall_steps
             self.theta[slot] = torch.lerp(base, state.theta, cfg.carry)
-            adam.first[slot], adam.second[slot] = state.first_moment, state.second_moment
+            adam.first[slot] = state.first_moment
+            adam.second[slot] = cfg.carry_second * state.second_moment
             adam.count[slot] = state.num_updates
         self.row[slot] = row
         self.best_loss[slot], self.stalled[slot], self.num_steps[slot] = torch.inf, 0, 0

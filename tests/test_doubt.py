@@ -11,6 +11,7 @@ import torch
 from eftvideo import doubt, eft
 from eftvideo.config import EftConfig
 from eftvideo.doubt import own_answers
+from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.types import FitResult, Prediction, SmplParams
 from tests.test_eft import people
 
@@ -27,15 +28,19 @@ def times_of(row):
 def regressor_that_errs(monkeypatch):
     """Makes one whose error is that of the first entry whose times are all in the context."""
 
-    def make(*errors_px):
+    def make(*errors_px, turn_rad=0.0):
         def regress(regressor, body, crops, cfg, encoded):
             seen = (crops.context[..., 2] > 0).any(-1)
             out = []
             for row in seen.tolist():
                 out.append(next(px for need, px in errors_px if need <= times_of(row)))
             px, steps = torch.tensor(out), torch.zeros(len(out), dtype=torch.int64)
+            all_times = torch.tensor(
+                [len(times_of(row)) == len(OFFSETS_S) for row in seen.tolist()]
+            )
+            axis = torch.tensor([0.0, turn_rad, 0.0]) * ~all_times[:, None]
             still = SmplParams(
-                torch.eye(3).expand(len(out), 3, 3),
+                axis_angle_to_matrix(axis),
                 torch.eye(3).expand(len(out), 23, 3, 3),
                 torch.zeros(len(out), 10),
             )
@@ -73,6 +78,24 @@ def test_what_is_hidden(regressor, body, regressor_that_errs, errors, kept):
     for row in out.context:
         assert row[:, 0, 0].tolist() == pytest.approx(kept)
     assert crops.context is not None and (crops.context == 0.9).all()
+
+
+@pytest.mark.parametrize(
+    ("turn_rad", "px", "kept"),
+    [
+        pytest.param(1.5, 9.0, 0.0, id="somewhat turned"),
+        pytest.param(3.0, 9.0, 0.9, id="turned round, somewhat better"),
+        pytest.param(3.0, 4.0, 0.0, id="turned round, far better"),
+    ],
+)
+def test_nobody_is_turned_round_for_little(
+    regressor, body, regressor_that_errs, turn_rad, px, kept
+):
+    crops = crops_with_context(regressor, body)
+    errs = regressor_that_errs(({0.05}, 18.0), (set(), px), turn_rad=turn_rad)
+    out, _, _ = own_answers(errs, body, crops, CFG)
+    assert out.context is not None
+    assert out.context[:, 1, 0, 0].tolist() == pytest.approx([kept] * 2)
 
 
 def test_the_context_of_people_cut_off_by_the_picture_is_kept(regressor, body, regressor_that_errs):

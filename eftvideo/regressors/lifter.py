@@ -85,7 +85,7 @@ class Model(nn.Module):
     crop = CropConfig()
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256="67ceb5d22e0a740922b6c3bf77886190fa9a4e446cd8d9c2d3bf2fad099d024e",
+        sha256="7fdaff9456025064b42dfc628fe7777b5e099d847d6c3d90a1f0cc7702a5e3d8",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
