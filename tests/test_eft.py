@@ -72,7 +72,7 @@ def test_loss_falls_for_everybody(regressor, body):
     crops, _ = people(regressor, body, 6, bend=0.8)
     fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, CFG)
     assert (fit.status == FITTED).all()
-    assert (fit.loss_px < 0.7 * fit.loss_px_start).all()
+    assert (fit.loss_px < 0.75 * fit.loss_px_start).all()
 
 
 def test_known_pose_comes_back(regressor, body):
@@ -103,10 +103,10 @@ def test_same_input_same_result(regressor, body):
 
 
 def test_warm_start_needs_fewer_steps(regressor, body):
-    crops, _ = people(regressor, body, 3, bend=0.8)
-    cfg = replace(CFG, threshold_px=1.5, num_steps=60)
-    cold, state = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, cfg)
-    warm, _ = eft.fit(regressor, body, crops, [1, 2, 3], 1 / 30, state, cfg)
+    crops, _ = people(regressor, body, 6, bend=0.8)
+    cfg = replace(CFG, threshold_px=2.5, num_steps=60)
+    cold, state = eft.fit(regressor, body, crops, range(6), 0.0, None, cfg)
+    warm, _ = eft.fit(regressor, body, crops, range(6), 1 / 30, state, cfg)
     done = cold.num_steps < cfg.num_steps
     assert cold.num_steps[done].sum() >= 9
     assert warm.num_steps[done].sum() * 3 <= cold.num_steps[done].sum()
@@ -285,3 +285,16 @@ def test_who_starts_warm_is_given_up_sooner(regressor, body):
     assert first.num_steps.tolist() == [12, 12]
     second, _ = eft.fit(regressor, body, crops, [0, 5], 1 / 30, state, cfg)
     assert second.num_steps.tolist() == [0, 12]
+
+
+def test_second_moments_fade_from_frame_to_frame(regressor, body):
+    crops, _ = people(regressor, body, 2)
+    cfg = replace(CFG, num_steps=8, threshold_px=0.0)
+    _, first = eft.fit(regressor, body, crops, [0, 1], 0.0, None, cfg)
+    still = replace(cfg, num_steps=0, carry_second=0.6)
+    _, second = eft.fit(regressor, body, crops, [0, 1], 1 / 30, first, still)
+    for i in (0, 1):
+        before, after = first.people[i].state, second.people[i].state
+        assert before.second_moment.max() > 0
+        torch.testing.assert_close(after.second_moment, 0.6 * before.second_moment)
+        torch.testing.assert_close(after.first_moment, before.first_moment)
