@@ -26,16 +26,27 @@ from eftvideo.config import EftConfig
 from eftvideo.regressors.lifter import Model
 from eftvideo.weights import resolve
 
+PATIENT: dict[str, Any] = {
+    "threshold_px": 0.5,
+    "stall_px": 0.01,
+    "stall_steps": 6,
+    "warm_stall_steps": 6,
+    "num_steps": 40,
+    "depth_weight": 12.0,
+}
+BARE: dict[str, Any] = {"leg_weight": 0.0, "betas_weight": 0.0}
 CLOSER: dict[str, dict[str, Any]] = {
-    "robust at 10 px": {"robust_px": 10.0},
-    "and 40 steps": {
-        "threshold_px": 0.8,
-        "robust_px": 10.0,
+    "40 steps": PATIENT,
+    "no legs, betas": PATIENT | BARE,
+    "and pull 0.06": PATIENT | BARE | {"pull": 0.06},
+    "and faster": PATIENT
+    | BARE
+    | {
+        "pull": 0.06,
+        "threshold_px": 0.3,
         "depth_weight": 9.0,
-        "stall_px": 0.01,
-        "stall_steps": 6,
-        "warm_stall_steps": 6,
-        "num_steps": 40,
+        "learning_rate": 6e-4,
+        "face_weight": 0.3,
     },
 }
 """EFT warm, made to follow the keypoints more closely."""
