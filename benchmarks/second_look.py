@@ -56,9 +56,14 @@ def spread(truth: Truth, seen: list[tuple[np.ndarray, np.ndarray]], fps: float) 
     slow = near**2 / far / np.nanmean(changing**2)
     time_s = -1.0 / fps / np.log(far / near)
     constant, varying = (100 * np.sqrt(np.nanmean(v**2)) for v in (kept, changing))
+    return described(constant, varying, 1 - slow, time_s)
+
+
+def described(constant: float, varying: float, new: float, time_s: float) -> str:
+    """One line of the parts of an error."""
     return (
         f"constant {constant:.2f} %, varying {varying:.2f} %, "
-        f"new in each frame {1 - slow:.2f}, the rest over {time_s:.2f} s"
+        f"new in each frame {new:.2f}, the rest over {time_s:.2f} s"
     )
 
 
@@ -68,10 +73,7 @@ def trained_with() -> str:
     level = float(np.exp(cfg.tail**2 + cfg.window_tail**2))
     limbs = [cfg.of_kind(name)[LIMBS].numpy() for name in ("bias", "jitter")]
     constant, varying = (100 * level * np.sqrt((v**2).mean()) for v in limbs)
-    return (
-        f"constant {constant:.2f} %, varying {varying:.2f} %, "
-        f"new in each frame {cfg.jitter_new:.2f}, the rest over {cfg.jitter_time_s:.2f} s"
-    )
+    return described(constant, varying, cfg.jitter_new, cfg.jitter_time_s)
 
 
 def detect(
@@ -100,19 +102,19 @@ def main() -> None:
     seen = collect_sightings(args.clips, first, ids, cfg, args.work)
     px, weight = seen[..., :2], weight_of(seen)
     truth = find_truth(refine_cameras(read_qca(args.calibration), px, weight)[0], px, weight)
+    fps = float(open_video(args.clips[0]).info.fps)
     print(f"{'second look':12}" + "".join(f"{c.stem:>18}" for c in args.clips) + "  seconds")
     for which, (clips, ids, took_s) in plain.items():
         print(f"{which:12}", end="")
-        for view, (frames, i) in enumerate(zip(clips, ids, strict=True)):
-            keypoints, boxes = sightings(frames, i)
+        both = [sightings(frames, i) for frames, i in zip(clips, ids, strict=True)]
+        for view, (keypoints, boxes) in enumerate(both):
             off = errors(truth, view, keypoints)
             side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)[:, None]
             known = ~np.isnan(off)
             gross = 100 * (off > GROSS * side)[known].mean()
             print(f"{gross:9.1f}% {np.median(off[known]):5.1f} px", end="")
         print(f"  {took_s:.0f}")
-        both = [sightings(frames, i) for frames, i in zip(clips, ids, strict=True)]
-        print(f"{'':12}{spread(truth, both, float(open_video(args.clips[0]).info.fps))}")
+        print(f"{'':12}{spread(truth, both, fps)}")
     print(f"{'simulated':12}{trained_with()}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -113,14 +113,14 @@ class Adam:
             rate: the learning rate. pull: the share. base: (P,); None: nothing pulls.
         """
         self.count[rows] += 1
-        width = max(1, CHUNK_NUMBERS // max(1, len(rows)))
-        first = 0
-        for piece in [gradient] if isinstance(gradient, Tensor) else gradient:
-            for some in piece.split(width, dim=1):
-                part = slice(first, first + some.shape[1])
-                moved = theta[rows, part] - self._change(some, rows, part, rate)
-                theta[rows, part] = moved if base is None else moved.lerp_(base[part], pull)
-                first = part.stop
+        share = torch.ones_like(theta[rows, :1])
+        for part, some in _pieces(gradient, len(rows)):
+            first, second, mine = (v[rows, part] for v in (self.first, self.second, theta))
+            _move(first, second, mine, some, self.count[rows], share, rate)
+            if base is not None:
+                mine.lerp_(base[part].expand_as(mine), pull * share)
+            self.first[rows, part], self.second[rows, part] = first, second
+            theta[rows, part] = mine
 
     def step_all(
         self,
@@ -140,27 +140,36 @@ class Adam:
             moving: (S,) bool; the others stay as they are. rate, pull, base: as in `step`.
         """
         self.count += moving
-        b1, b2 = ADAM_BETAS
-        n = self.count.clamp(min=1)[:, None].to(theta.dtype)
         share = moving[:, None].to(theta.dtype)
-        width = max(1, CHUNK_NUMBERS // max(1, len(theta)))
-        at = 0
-        for piece in gradient:
-            for some in piece.split(width, dim=1):
-                part = slice(at, at + some.shape[1])
-                first, second, mine = (v[:, part] for v in (self.first, self.second, theta))
-                first.lerp_(some, (1 - b1) * share)
-                second.lerp_(some.square(), (1 - b2) * share)
-                scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
-                mine.addcdiv_(first * (-rate * share / (1 - b1**n)), scale)
-                mine.lerp_(base[part].expand_as(mine), pull * share)
-                at = part.stop
+        for part, some in _pieces(gradient, len(theta)):
+            first, second, mine = (v[:, part] for v in (self.first, self.second, theta))
+            _move(first, second, mine, some, self.count, share, rate)
+            mine.lerp_(base[part].expand_as(mine), pull * share)
 
-    def _change(self, gradient: Tensor, rows: Tensor, part: slice, rate: float) -> Tensor:
-        b1, b2 = ADAM_BETAS
-        first = self.first[rows, part].lerp_(gradient, 1 - b1)
-        second = self.second[rows, part].lerp_(gradient.square(), 1 - b2)
-        self.first[rows, part], self.second[rows, part] = first, second
-        n = self.count[rows, None].to(gradient.dtype)
-        scale = second.div_(1 - b2**n).sqrt_().add_(ADAM_EPS)
-        return first.mul_(rate / (1 - b1**n)).div_(scale)
+
+def _pieces(gradient: Tensor | Sequence[Tensor], num: int) -> Iterator[tuple[slice, Tensor]]:
+    """Columns and their gradient, few enough at a time for `CHUNK_NUMBERS`."""
+    width = max(1, CHUNK_NUMBERS // max(1, num))
+    at = 0
+    for piece in [gradient] if isinstance(gradient, Tensor) else gradient:
+        for some in piece.split(width, dim=1):
+            yield slice(at, at + some.shape[1]), some
+            at += some.shape[1]
+
+
+def _move(
+    first: Tensor,
+    second: Tensor,
+    theta: Tensor,
+    gradient: Tensor,
+    count: Tensor,
+    share: Tensor,
+    rate: float,
+) -> None:
+    """Adam's update of (n, p) rows, in place: whole where `share` (n, 1) is 1, none where 0."""
+    b1, b2 = ADAM_BETAS
+    n = count.clamp(min=1)[:, None].to(theta.dtype)
+    first.lerp_(gradient, (1 - b1) * share)
+    second.lerp_(gradient.square(), (1 - b2) * share)
+    scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
+    theta.addcdiv_(first * (-rate * share / (1 - b1**n)), scale)

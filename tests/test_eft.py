@@ -70,9 +70,10 @@ def test_chunks_equal_one_batch(regressor, body):
 
 def test_loss_falls_for_everybody(regressor, body):
     crops, _ = people(regressor, body, 6, bend=0.8)
-    fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, CFG)
+    cfg = replace(CFG, num_steps=40)
+    fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, cfg)
     assert (fit.status == FITTED).all()
-    assert (fit.loss_px < 0.75 * fit.loss_px_start).all()
+    assert (fit.loss_px < 0.7 * fit.loss_px_start).all()
 
 
 def test_known_pose_comes_back(regressor, body):
