@@ -21,19 +21,32 @@ from eftvideo.bodies import load_body
 from eftvideo.pipeline import load_regressor
 
 SHIPPED = METHODS["eft-warm-smooth"]
+GENTLE: dict[str, Any] = {
+    "robust_px": 7.0,
+    "pull": 0.1,
+    "stall_steps": 4,
+    "warm_stall_steps": 2,
+    "stall_px": 0.03,
+    "stay_weight": 2.0,
+    "learning_rate": 5e-4,
+}
+"""Nearer to the regressor's own answer, in half the steps."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "shipped": {},
-    "depth not held": {"depth_weight": 0.0},
-    "depth weight 3": {"depth_weight": 3.0},
-    "depth weight 9": {"depth_weight": 9.0},
-    "robust at 5 px": {"robust_px": 5.0},
+    "nothing stays": {"stay_weight": 0.0},
+    "stay weight 0.3": {"stay_weight": 0.3},
+    "stay weight 3": {"stay_weight": 3.0},
+    "EFT's weights of legs and betas": {"leg_weight": 0.005, "betas_weight": 0.001},
+    "robust at 7 px": {"robust_px": 7.0},
     "robust at 12 px": {"robust_px": 12.0},
-    "rate 0.0003": {"learning_rate": 3e-4},
-    "rate 0.0008": {"learning_rate": 8e-4},
+    "momentum 0.9": {"momentum": 0.9},
+    "rate 0.0004": {"learning_rate": 4e-4},
+    "rate 0.001": {"learning_rate": 1e-3},
     "no pull": {"pull": 0.0},
     "pull 0.2": {"pull": 0.2},
     "stop at 2 px": {"threshold_px": 2.0},
-    "warm frames wait for four steps": {"warm_stall_steps": 4},
+    "warm frames wait for two steps": {"warm_stall_steps": 2},
+    "gentle": GENTLE,
     "tune norm+bias": {"tune": "norm+bias"},
     "tune late": {"tune": "late"},
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from eft_settings import GENTLE
 from sequences import FPS, LIMBS, NUM_FRAMES, Sequences, draw_sequences
 
 from eftvideo import camera, eft, losses, metrics
@@ -26,30 +27,12 @@ from eftvideo.config import EftConfig
 from eftvideo.regressors.lifter import Model
 from eftvideo.weights import resolve
 
-PATIENT: dict[str, Any] = {
-    "threshold_px": 0.5,
-    "stall_px": 0.01,
-    "stall_steps": 6,
-    "warm_stall_steps": 6,
-    "num_steps": 40,
-    "depth_weight": 12.0,
+OTHERS: dict[str, dict[str, Any]] = {
+    "nothing stays": {"stay_weight": 0.0},
+    "gentle": GENTLE,
+    "gentle, 40 steps": GENTLE | {"num_steps": 40, "threshold_px": 0.3, "warm_stall_steps": 6},
 }
-BARE: dict[str, Any] = {"leg_weight": 0.0, "betas_weight": 0.0}
-CLOSER: dict[str, dict[str, Any]] = {
-    "40 steps": PATIENT,
-    "no legs, betas": PATIENT | BARE,
-    "and pull 0.06": PATIENT | BARE | {"pull": 0.06},
-    "and faster": PATIENT
-    | BARE
-    | {
-        "pull": 0.06,
-        "threshold_px": 0.3,
-        "depth_weight": 9.0,
-        "learning_rate": 6e-4,
-        "face_weight": 0.3,
-    },
-}
-"""EFT warm, made to follow the keypoints more closely."""
+"""EFT warm with other settings."""
 
 
 def run(
@@ -139,7 +122,7 @@ def main() -> None:
         "EFT cold": lambda: run(data, model, body, cfg, warm=False),
         "EFT warm": lambda: run(data, model, body, cfg, warm=True),
     }
-    for name, changes in CLOSER.items():
+    for name, changes in OTHERS.items():
         ways[name] = partial(run, data, model, body, replace(cfg, **changes), warm=True)
     if args.baseline:
         first = Model.from_weights(args.baseline)

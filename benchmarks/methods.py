@@ -24,7 +24,9 @@ SMPLIFY_BEST = replace(
     robust_px=20.0,
 )
 """The constants that smplify_constants.py found best: hips in, 2D term x 4, robust at 20 px."""
-EFT_CLOSE = EftConfig(robust_px=20.0, num_steps=40, stall_px=0.01, warm_stall_steps=4, pull=0.02)
+EFT_CLOSE = EftConfig(
+    robust_px=20.0, num_steps=40, stall_px=0.01, warm_stall_steps=4, pull=0.02, stay_weight=0.5
+)
 """EFT made to follow the keypoints as closely as SMPLify does, gross errors among them."""
 _RAW = replace(SHIPPED, smooth=SmoothConfig(strength=0.0, fill_gaps=False))
 _SMPLIFY = replace(_RAW, method="smplify", warm_start=False, lanes=48)

@@ -81,7 +81,7 @@ class SmoothConfig:
 
     strength: float = 1.0
     """Factor of all window lengths; 0 does not smooth."""
-    bandwidths_s: tuple[float, ...] = (0.022, 0.033, 0.05, 0.07, 0.1, 0.14, 0.2)
+    bandwidths_s: tuple[float, ...] = (0.024, 0.036, 0.054, 0.076, 0.108, 0.15, 0.216)
     """Standard deviations of the windows to choose from, seconds."""
     gate: float = 1.05
     """Windows grow while their answers differ by less than this many deviations of the noise."""

@@ -12,7 +12,7 @@ SmplifyInit = Literal["regressor", "mean"]
 class EftConfig:
     """Exemplar fine-tuning (EFT, Joo et al. 2021) of one frame, for each person."""
 
-    num_steps: int = 20
+    num_steps: int = 30
     """Adam steps at most per person and frame (EFT's demo: 20, "50 more than sufficient")."""
     tune: str | None = None
     """Which weights are tuned, one of the regressor's `rates` (the lifter: "head", "norm+bias",
@@ -21,18 +21,17 @@ class EftConfig:
     """Adam's rate; None: the regressor's `rates` (docs/eft.md and docs/regressors.md)."""
     threshold_px: float = 1.0
     """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
-    stall_steps: int = 4
+    stall_steps: int = 8
     """Stop after this many steps without an improvement of `stall_px`."""
-    warm_stall_steps: int = 2
+    warm_stall_steps: int = 3
     """The same for somebody who starts warm, and is nearly there already."""
-    stall_px: float = 0.03
-    pull: float = 0.1
+    stall_px: float = 0.02
+    momentum: float = 0.8
+    """Adam's decay of first moments; at its usual 0.9 (as EFT) a warm frame overshoots."""
+    pull: float = 0.05
     """Share of the way back to the base weights taken after every step (decoupled decay)."""
-    carry: float = 0.98
+    carry: float = 1.0
     """Share of the tuned change that the next frame starts from."""
-    carry_second: float = 0.8
-    """Share of Adam's second moments that it starts from: gradients are smaller there than where
-    the person began cold, and steps that heed those would be too short."""
     min_score: float = 0.3
     """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
     face_weight: float = 0.2
@@ -41,16 +40,18 @@ class EftConfig:
     """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
     ankle_weight: float = 1.0
     """Weight of the ankles; EFT leaves them to the legs' directions."""
-    robust_px: float = 7.0
+    robust_px: float = 9.0
     """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
-    betas_weight: float = 0.001
-    """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units."""
-    leg_weight: float = 0.005
-    """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture."""
+    stay_weight: float = 0.9
+    """Keeps the limbs' joints, in the body's own frame, near the regressor's own (m^2): of all
+    bodies that fit the keypoints as well the nearest is the likeliest (docs/accuracy.md)."""
+    betas_weight: float = 0.0
+    """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units; `stay_weight` does its work."""
+    leg_weight: float = 0.0
+    """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture; the ankles do its work
+    here, which EFT leaves out."""
     leg_min_px: float = 5.0
     """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    depth_weight: float = 6.0
-    """Keeps each keypoint's depth, relative to the pelvis, near the regressor's own (m^2)."""
     camera_weight: float = 1.0
     """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
     reproject_weight: float = 5.0
@@ -72,18 +73,22 @@ class EftConfig:
 
 
 PUBLISHED_EFT = EftConfig(
+    num_steps=20,
     tune="all",
     learning_rate=5e-6,
     threshold_px=2.0,
     stall_steps=20,
     warm_stall_steps=20,
+    momentum=0.9,
     pull=0.0,
     carry=0.0,
     face_weight=1.0,
     hip_weight=0.0,
     ankle_weight=0.0,
     robust_px=1e4,
-    depth_weight=0.0,
+    stay_weight=0.0,
+    betas_weight=0.001,
+    leg_weight=0.005,
     reproject_weight=5.0 * 13 / 98,
     max_loss_px=1e3,
     max_rise_px=1e3,

@@ -64,7 +64,7 @@ class Engine:
         with torch.no_grad():
             known = encoded is not None
             self.encoded = encoded if known else regressor.encode(crops, self.weights.which)
-            own_px, self.own_depth = projected(body, own.prediction, crops)
+            own_px, self.own_limbs = projected(body, own.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
         self.weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
         self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, cfg)[:, None]
@@ -163,11 +163,12 @@ class Engine:
         with torch.enable_grad():
             raw = self.weights.forward(theta, self.encoded[rows])
             answer = hold_shape(self.regressor.decode(raw, part), part, self.body)
-            pred, depth = projected(self.body, answer, part)
+            pred, limbs = projected(self.body, answer, part)
             betas, cam = answer.params.betas, answer.pred_cam
             weight, scale = self.weight[rows], self.robust_px[rows]
             loss = losses.eft_loss(pred, part, weight, betas, cam, cfg, scale)
-            loss = loss + cfg.depth_weight * (depth - self.own_depth[rows]).square().mean(-1)
+            moved = (limbs - self.own_limbs[rows]).square().sum(-1).mean(-1)
+            loss = loss + cfg.stay_weight * moved
         return raw, pred, loss
 
     @torch.no_grad()
@@ -202,7 +203,8 @@ class _Slots:
         device = base.device
         self.theta = base.repeat(num, 1)
         count = torch.zeros(num, dtype=torch.int64, device=device)
-        self.adam = Adam(torch.zeros_like(self.theta), torch.zeros_like(self.theta), count)
+        zeros, momentum = torch.zeros_like(self.theta), engine.cfg.momentum
+        self.adam = Adam(zeros, zeros.clone(), count, momentum)
         self.best_theta = self.theta.clone()
         self.best_raw: Tensor = base.new_zeros(num, 0)
         self.best_loss, self.best_px = base.new_zeros(num), base.new_zeros(num)
@@ -274,7 +276,7 @@ class _Slots:
             self.patience[slot] = cfg.warm_stall_steps
             self.theta[slot] = torch.lerp(base, state.theta, cfg.carry)
             adam.first[slot] = state.first_moment
-            adam.second[slot] = cfg.carry_second * state.second_moment
+            adam.second[slot] = state.second_moment
             adam.count[slot] = state.num_updates
         self.row[slot] = row
         self.best_loss[slot], self.stalled[slot], self.num_steps[slot] = torch.inf, 0, 0

@@ -9,19 +9,24 @@ from eftvideo import camera, losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
 from eftvideo.rotations import rotation_angle
+from eftvideo.skeletons import LIMB12, SMPL24, select
 from eftvideo.types import Crops, FitResult, Prediction
 
+_LIMBS = select(LIMB12, SMPL24)
 MIN_DEPTH_M = 0.2
 """A fit whose body stands nearer to the camera than this is rejected."""
 
 
 def projected(body: BodyModel, prediction: Prediction, crops: Crops) -> tuple[Tensor, Tensor]:
-    """Keypoints of the body: (N, 17, 2) crop coordinates, and (N, 17) depth from the pelvis, m."""
+    """Keypoints of the body, (N, 17, 2) crop coordinates, and its limbs, (N, 12, 3) metres.
+
+    The limbs are in the body's own frame, from their middle: how it turns or stands is not in them.
+    """
     transl = camera.pred_cam_to_transl(prediction.pred_cam, *crops.view)
     joints, keypoints = body.joints_and_keypoints(prediction.params)
-    view = camera.crop_view_rotation(crops.center_px, crops.image_size_px, crops.focal_length_px)
-    depth = ((keypoints - joints[:, :1]) * view[:, None, 2]).sum(-1)
-    return losses.project_to_crop(keypoints + transl[:, None], crops), depth
+    limbs = joints[:, _LIMBS]
+    limbs = (limbs - limbs.mean(dim=1, keepdim=True)) @ prediction.params.global_orient
+    return losses.project_to_crop(keypoints + transl[:, None], crops), limbs
 
 
 def error_px(body: BodyModel, prediction: Prediction, crops: Crops, weight: Tensor) -> Tensor:

@@ -120,16 +120,16 @@ def eft_loss(
     square = (pred - target).square().sum(-1)
     scale = (cfg.robust_px if robust_px is None else robust_px) / CROP_HALF_PX
     reproject = weighted_mean(geman_mcclure(square, scale), weight)
-    score = crops.keypoints[..., 2]
-    seen = torch.where(score >= cfg.min_score, score, 0.0)
-    legs = leg_direction(pred, target, seen, cfg.leg_min_px / CROP_HALF_PX)
     sane_camera = torch.exp(-10.0 * pred_cam[:, 0]).square()
-    return (
-        cfg.reproject_weight * reproject
-        + cfg.betas_weight * betas.square().mean(-1)
-        + cfg.leg_weight * legs
-        + cfg.camera_weight * sane_camera
-    )
+    total = cfg.reproject_weight * reproject + cfg.camera_weight * sane_camera
+    if cfg.betas_weight:
+        total = total + cfg.betas_weight * betas.square().mean(-1)
+    if cfg.leg_weight:
+        score = crops.keypoints[..., 2]
+        seen = torch.where(score >= cfg.min_score, score, 0.0)
+        legs = leg_direction(pred, target, seen, cfg.leg_min_px / CROP_HALF_PX)
+        total = total + cfg.leg_weight * legs
+    return total
 
 
 def crop_error_px(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -70,7 +70,8 @@ class TrainConfig:
 
 def sampling_of(cfg: LifterConfig) -> Sampling:
     """Windows with the context that a lifter looks at."""
-    return Sampling(offsets_s=tuple(sorted((*cfg.context_offsets_s, 0.0))), repeats=8)
+    offsets_s = tuple(sorted((*cfg.context_offsets_s, 0.0)))
+    return Sampling(offsets_s, repeats=8, one_sided=0.2, doubted=0.5)
 
 
 class Examples(IterableDataset):
@@ -111,7 +112,7 @@ def held_out_set(cfg: TrainConfig, body: BodyModel, num: int = 4096) -> tuple[Cr
     """The same windows of held-out trials every time, as the library has them."""
     library = MotionLibrary(cfg.poses, held_out=True)
     g = torch.Generator().manual_seed(12345)
-    sampling = replace(sampling_of(cfg.lifter), repeats=1)
+    sampling = Sampling(sampling_of(cfg.lifter).offsets_s)
     return make_examples(library, body, num, sampling, cfg.scene, cfg.noise, g, vary=False)
 
 

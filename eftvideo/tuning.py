@@ -12,7 +12,8 @@ from torch.func import functional_call, vmap
 from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
 
-ADAM_BETAS = (0.9, 0.999)
+ADAM_SECOND = 0.999
+"""Decay of second moments, as usual (Kingma, Ba 2015)."""
 ADAM_EPS = 1e-6
 """Larger than usual (1e-8): a weight whose gradient is but rounding must not take whole steps."""
 CHUNK_NUMBERS = 1 << 21
@@ -95,6 +96,8 @@ class Adam:
     first: Tensor
     second: Tensor
     count: Tensor
+    momentum: float = 0.9
+    """Decay of first moments."""
 
     def step(
         self,
@@ -116,7 +119,7 @@ class Adam:
         share = torch.ones_like(theta[rows, :1])
         for part, some in _pieces(gradient, len(rows)):
             first, second, mine = (v[rows, part] for v in (self.first, self.second, theta))
-            _move(first, second, mine, some, self.count[rows], share, rate)
+            _move(first, second, mine, some, self.count[rows], share, rate, self.momentum)
             if base is not None:
                 mine.lerp_(base[part].expand_as(mine), pull * share)
             self.first[rows, part], self.second[rows, part] = first, second
@@ -143,7 +146,7 @@ class Adam:
         share = moving[:, None].to(theta.dtype)
         for part, some in _pieces(gradient, len(theta)):
             first, second, mine = (v[:, part] for v in (self.first, self.second, theta))
-            _move(first, second, mine, some, self.count, share, rate)
+            _move(first, second, mine, some, self.count, share, rate, self.momentum)
             mine.lerp_(base[part].expand_as(mine), pull * share)
 
 
@@ -165,9 +168,10 @@ def _move(
     count: Tensor,
     share: Tensor,
     rate: float,
+    momentum: float,
 ) -> None:
     """Adam's update of (n, p) rows, in place: whole where `share` (n, 1) is 1, none where 0."""
-    b1, b2 = ADAM_BETAS
+    b1, b2 = momentum, ADAM_SECOND
     n = count.clamp(min=1)[:, None].to(theta.dtype)
     first.lerp_(gradient, (1 - b1) * share)
     second.lerp_(gradient.square(), (1 - b2) * share)

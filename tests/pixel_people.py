@@ -21,7 +21,7 @@ UNTRAINED_EFT = EftConfig(
     warm_stall_steps=60,
     max_pose_change_rad=4.0,
     max_abs_beta=50.0,
-    depth_weight=0.0,
+    stay_weight=0.0,
     pull=0.0,
 )
 

@@ -105,7 +105,7 @@ def test_eft_lowers_the_error_and_a_batch_is_one_by_one(model, body, tune, rate)
     own = eft.regress(model, body, crops)
     cfg = EftConfig(
         tune=tune, learning_rate=rate, num_steps=25, threshold_px=0.1, stall_steps=25,
-        warm_stall_steps=25, max_pose_change_rad=3.2, max_abs_beta=50.0, depth_weight=0.0,
+        warm_stall_steps=25, max_pose_change_rad=3.2, max_abs_beta=50.0, stay_weight=0.0,
         robust_px=12.0,
     )  # fmt: skip
     both, _ = eft.fit(model, body, crops, [0, 1], 0.0, cfg=cfg)

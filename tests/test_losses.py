@@ -129,7 +129,9 @@ def test_each_term_rises_with_what_it_is_against():
     base = loss_of(pred, crops)
     assert (loss_of(pred + 0.05, crops) > base + 0.01).all()
     betas = torch.full((4, 10), 2.0).double()
-    torch.testing.assert_close(loss_of(pred, crops, betas=betas), base + 4 * CFG.betas_weight)
+    published = replace(CFG, betas_weight=0.001)
+    torch.testing.assert_close(loss_of(pred, crops, betas=betas, cfg=published), base + 4 * 0.001)
+    assert torch.equal(loss_of(pred, crops, betas=betas), base)
     assert (loss_of(pred, crops, scale=-0.1) > base + 1.0).all()
 
 

@@ -85,13 +85,13 @@ class Model(nn.Module):
     crop = CropConfig()
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256="7fdaff9456025064b42dfc628fe7777b5e099d847d6c3d90a1f0cc7702a5e3d8",
+        sha256="96020ee22558a33b3471f7c66f7ec1c44a7c721ad86d0fa75d248f3f16d04798",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
     betas_of: Literal["neutral", "smpl"] = "neutral"
     rates: Mapping[str, float] = {
-        "head": 5e-4,
+        "head": 7e-4,
         **dict.fromkeys(("norm+bias", "all", "late", "last"), 1.5e-3),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -25,6 +25,10 @@ from eftvideo.types import Crops, SmplParams
 
 MIN_VISIBLE = 4
 """Windows whose centre frame shows fewer keypoints teach nothing and get weight 0."""
+GROSS = 0.08
+"""Errors beyond, in longer sides of the box, are what outliers.py looks for."""
+HIDDEN_GROSS, HIDDEN_OTHER = 0.7, 0.01
+"""Shares of them, and of all other keypoints, that are hidden in a window of the doubted."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Sampling:
     """How often each posed body is seen, by other cameras with other errors: posing is dear."""
     single: float = 0.1
     """Share of windows of which only the centre frame is known (photographs, very short tracks)."""
+    one_sided: float = 0.0
+    """Share of windows that end, or begin, somewhere: a clip's ends, a cut, somebody new."""
+    doubted: float = 0.0
+    """Share of windows of which gross errors were hidden, as outliers.py does, and some others."""
 
     @property
     def center(self) -> int:
@@ -158,11 +166,12 @@ def make_examples(
     joints, keypoints = place_points(scenes, joints), place_points(scenes, keypoints)
     num = len(inside)
     time_s = offsets.expand(num, -1)
-    seen, _ = observe_scenes(
+    seen, truth_px = observe_scenes(
         scenes, joints, keypoints, time_s, noise, g, _pan(scenes, joints, time_s, sampling, g)
     )
     alone = torch.rand(num, 1, generator=g) < sampling.single
-    found = seen.found & inside & ~alone
+    found = seen.found & inside & ~alone & _within(time_s, sampling, g)
+    seen = _doubt(seen, truth_px, sampling, g)
     return _crops(scenes, seen, found, sampling.center), _truth(
         scenes, seen, joints, keypoints, sampling.center
     )
@@ -178,6 +187,26 @@ def _pan(
     box_px = scenes.focal_length_px * 1.7 / depth
     velocity = 0.5 * torch.randn(num, 2, generator=g) * box_px[:, None] * moving
     return velocity[:, None] * time_s[..., None]
+
+
+def _within(time_s: Tensor, sampling: Sampling, g: torch.Generator) -> Tensor:
+    """(N, T) bool: the frames up to an end that one-sided windows have on one side."""
+    lot = torch.rand(3, len(time_s), 1, generator=g)
+    end, before = lot[1] * time_s.abs().amax(dim=1, keepdim=True), lot[2] < 0.5
+    return (torch.where(before, -time_s, time_s) <= end) | (lot[0] >= sampling.one_sided)
+
+
+def _doubt(
+    seen: Observation, truth_px: Tensor, sampling: Sampling, g: torch.Generator
+) -> Observation:
+    """Hide most gross errors, and a few others, in a share of the windows."""
+    side = (seen.xyxy[..., 2:] - seen.xyxy[..., :2]).amax(-1, keepdim=True)
+    gross = (seen.keypoints[..., :2] - truth_px).norm(dim=-1) > GROSS * side
+    doubted = torch.rand(len(side), 1, 1, generator=g) < sampling.doubted
+    hide = doubted & (
+        torch.rand(gross.shape, generator=g) < torch.where(gross, HIDDEN_GROSS, HIDDEN_OTHER)
+    )
+    return replace(seen, keypoints=seen.keypoints * ~hide[..., None])
 
 
 def _crops(scenes: Scenes, seen: Observation, found: Tensor, center: int) -> Crops:
