@@ -5,46 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo import camera, eft, losses
+from eftvideo import eft, losses
 from eftvideo.config import EftConfig
+from eftvideo.eft_rules import projected
 from eftvideo.errors import ConfigError
+from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.tuning import Adam, Weights
-from eftvideo.types import FITTED, REJECTED, Crops, SmplParams
-
-
-def people(regressor, body, num, *, bend=0.35, seed=0):
-    """Crops of people whose pose is the regressor's answer to a first guess, bent at the joints.
-
-    Returns the crops and the true parameters.
-    """
-    g = torch.Generator().manual_seed(seed)
-    size = torch.tensor([[1280.0, 720.0]]).expand(num, 2)
-    center = size / 2 + torch.randn(num, 2, generator=g) * 100
-    focal = torch.full((num,), 1400.0)
-    standing = SmplParams(
-        torch.diag(torch.tensor([1.0, -1.0, -1.0])).expand(num, 3, 3),
-        torch.eye(3).expand(num, 23, 3, 3),
-        torch.zeros(num, 10),
-    )
-    from eftvideo.rotations import axis_angle_to_matrix
-
-    arms_down = torch.zeros(num, 23, 3)
-    arms_down[:, 15, 2], arms_down[:, 16, 2] = -1.1, 1.1
-    turn = axis_angle_to_matrix(arms_down + bend * 0.3 * torch.randn(num, 23, 3, generator=g))
-    params = replace(standing, body_pose=turn)
-    depth = torch.full((num, 1), 4.0)
-    transl = torch.cat([(center - size / 2) / 1400.0 * depth, depth], dim=1)
-    _, keypoints = body.joints_and_keypoints(params)
-    px = camera.project(keypoints + transl[:, None], focal, size)
-    low, high = px.amin(1), px.amax(1)
-    side = (high - low).amax(1) * 1.2
-    crop_center = (low + high) / 2
-    xy = (px - crop_center[:, None]) / (side / 2)[:, None, None]
-    crops = Crops(
-        torch.cat([xy, torch.full((num, 17, 1), 0.95)], dim=-1), crop_center, side, focal, size
-    )
-    return crops, params
-
+from eftvideo.types import FITTED, REJECTED
+from tests.eft_people import people
 
 CFG = EftConfig(threshold_px=0.5, stall_steps=50, warm_stall_steps=50)
 
@@ -299,3 +267,30 @@ def test_the_whole_state_goes_over_to_the_next_frame(regressor, body):
         assert before.second_moment.max() > 0
         for name in ("theta", "first_moment", "second_moment", "num_updates"):
             torch.testing.assert_close(getattr(after, name), getattr(before, name))
+
+
+def test_limbs_stay_near_the_regressors_answer_however_the_body_turns(regressor, body):
+    """A strong `stay_weight` leaves EFT little but to turn and to move the body as a whole."""
+    crops, _ = people(regressor, body, 4, bend=0.8)
+    own = eft.regress(regressor, body, crops).prediction
+    moved, turned = {}, {}
+    for weight in (0.0, 100.0):
+        cfg = replace(CFG, stay_weight=weight)
+        fit, _ = eft.fit(regressor, body, crops, range(4), 0.0, None, cfg)
+        limbs, before = (projected(body, p, crops)[1] for p in (fit.prediction, own))
+        moved[weight] = 1e3 * (limbs - before).norm(dim=-1).mean()
+        params = (fit.prediction.params.global_orient, own.params.global_orient)
+        turned[weight] = rotation_angle(*params).mean()
+    assert moved[100.0] < 0.35 * moved[0.0] and moved[0.0] > 20.0
+    assert turned[100.0] > 0.02
+
+
+def test_limbs_say_nothing_of_how_the_body_stands_and_turns(regressor, body):
+    crops, _ = people(regressor, body, 3)
+    own = eft.regress(regressor, body, crops).prediction
+    turn = axis_angle_to_matrix(torch.tensor([0.3, -0.8, 0.5]))
+    params = replace(own.params, global_orient=turn @ own.params.global_orient)
+    other = replace(own, params=params, pred_cam=own.pred_cam + 0.1)
+    torch.testing.assert_close(
+        projected(body, own, crops)[1], projected(body, other, crops)[1], atol=1e-5, rtol=0
+    )

@@ -216,3 +216,35 @@ def test_fast_turns_turn_a_share_of_people_about_their_pelvis():
     assert torch.equal(turned.pelvis, still.pelvis)
     assert torch.equal(turned.rotations[:, :, 1:], still.rotations[:, :, 1:])
     assert torch.equal(turned.rotations[~is_turning], still.rotations[~is_turning])
+
+
+def test_windows_that_end_on_one_side_keep_the_other_and_the_frame_itself():
+    time_s = (torch.arange(-15, 16) / 30.0).expand(400, -1)
+    whole = examples._within(time_s, examples.Sampling(OFFSETS), generator(3))
+    assert whole.all(), "nothing ends where nothing is asked for"
+    kept = examples._within(time_s, examples.Sampling(OFFSETS, one_sided=1.0), generator(3))
+    before, after = kept[:, :15], kept[:, 16:]
+    assert kept[:, 15].all()
+    assert (before.all(dim=1) | after.all(dim=1)).all()
+    assert (before[:, 1:] >= before[:, :-1]).all() and (after[:, :-1] >= after[:, 1:]).all()
+    for side in (before, after):
+        assert 0.4 < float((~side).any(dim=1).float().mean()) < 0.6
+        assert 0.2 < float((~side).float().mean()) < 0.3
+
+
+def test_doubt_hides_gross_errors_and_few_others():
+    num, g = 500, generator(4)
+    truth = 100.0 + 100.0 * torch.rand(num, 3, 17, 2, generator=g)
+    gross = torch.rand(num, 3, 17, generator=g) < 0.1
+    off = torch.where(gross, 30.0, 2.0)[..., None] * torch.tensor([1.0, 0.0])
+    keypoints = torch.cat([truth + off, torch.ones(num, 3, 17, 1)], dim=-1)
+    xyxy = torch.tensor([100.0, 100.0, 200.0, 200.0]).expand(num, 3, 4)
+    seen = observer.Observation(keypoints, xyxy, torch.ones(num, 3, dtype=torch.bool))
+    hidden = {}
+    for share in (0.0, 1.0):
+        sampling = examples.Sampling(OFFSETS, doubted=share)
+        left = examples._doubt(seen, truth, sampling, g).keypoints[..., 2] > 0
+        hidden[share] = [float((~left)[kind].float().mean()) for kind in (gross, ~gross)]
+    assert hidden[0.0] == [0.0, 0.0]
+    assert hidden[1.0][0] == pytest.approx(examples.HIDDEN_GROSS, abs=0.05)
+    assert hidden[1.0][1] == pytest.approx(examples.HIDDEN_OTHER, abs=0.005)

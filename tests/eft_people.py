@@ -1,0 +1,41 @@
+"""People for the tests of EFT: poses that the regressor half knows, seen without errors."""
+
+from dataclasses import replace
+
+import torch
+
+from eftvideo import camera
+from eftvideo.rotations import axis_angle_to_matrix
+from eftvideo.types import Crops, SmplParams
+
+
+def people(regressor, body, num, *, bend=0.35, seed=0):
+    """Crops of people whose pose is the regressor's answer to a first guess, bent at the joints.
+
+    Returns the crops and the true parameters.
+    """
+    g = torch.Generator().manual_seed(seed)
+    size = torch.tensor([[1280.0, 720.0]]).expand(num, 2)
+    center = size / 2 + torch.randn(num, 2, generator=g) * 100
+    focal = torch.full((num,), 1400.0)
+    standing = SmplParams(
+        torch.diag(torch.tensor([1.0, -1.0, -1.0])).expand(num, 3, 3),
+        torch.eye(3).expand(num, 23, 3, 3),
+        torch.zeros(num, 10),
+    )
+    arms_down = torch.zeros(num, 23, 3)
+    arms_down[:, 15, 2], arms_down[:, 16, 2] = -1.1, 1.1
+    turn = axis_angle_to_matrix(arms_down + bend * 0.3 * torch.randn(num, 23, 3, generator=g))
+    params = replace(standing, body_pose=turn)
+    depth = torch.full((num, 1), 4.0)
+    transl = torch.cat([(center - size / 2) / 1400.0 * depth, depth], dim=1)
+    _, keypoints = body.joints_and_keypoints(params)
+    px = camera.project(keypoints + transl[:, None], focal, size)
+    low, high = px.amin(1), px.amax(1)
+    side = (high - low).amax(1) * 1.2
+    crop_center = (low + high) / 2
+    xy = (px - crop_center[:, None]) / (side / 2)[:, None, None]
+    crops = Crops(
+        torch.cat([xy, torch.full((num, 17, 1), 0.95)], dim=-1), crop_center, side, focal, size
+    )
+    return crops, params
