@@ -219,7 +219,7 @@ def test_fast_turns_turn_a_share_of_people_about_their_pelvis():
 
 
 def test_windows_that_end_on_one_side_keep_the_other_and_the_frame_itself():
-    time_s = (torch.arange(-15, 16) / 30.0).expand(400, -1)
+    time_s = (torch.arange(-15, 16) / 30.0).expand(2000, -1)
     whole = examples._within(time_s, examples.Sampling(OFFSETS), generator(3))
     assert whole.all(), "nothing ends where nothing is asked for"
     kept = examples._within(time_s, examples.Sampling(OFFSETS, one_sided=1.0), generator(3))
