@@ -42,7 +42,7 @@ class EftConfig:
     """Weight of the ankles; EFT leaves them to the legs' directions."""
     robust_px: float = 9.0
     """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
-    stay_weight: float = 0.9
+    stay_weight: float = 0.85
     """Keeps the limbs' joints, in the body's own frame, near the regressor's own (m^2): of all
     bodies that fit the keypoints as well the nearest is the likeliest (docs/accuracy.md)."""
     betas_weight: float = 0.0

@@ -12,13 +12,15 @@ from eftvideo.rotations import rotation_angle
 from eftvideo.skeletons import LIMB12, SMPL24, select
 from eftvideo.types import Crops, FitResult, Prediction
 
-_LIMBS = select(LIMB12, SMPL24)
+_ENDS = ("left_hand", "right_hand", "left_foot", "right_foot")
+_LIMBS = select((*LIMB12, *_ENDS), SMPL24)
+"""Hands and feet too: no keypoint holds them, and what nothing holds drifts."""
 MIN_DEPTH_M = 0.2
 """A fit whose body stands nearer to the camera than this is rejected."""
 
 
 def projected(body: BodyModel, prediction: Prediction, crops: Crops) -> tuple[Tensor, Tensor]:
-    """Keypoints of the body, (N, 17, 2) crop coordinates, and its limbs, (N, 12, 3) metres.
+    """Keypoints of the body, (N, 17, 2) crop coordinates, and its limbs, (N, 16, 3) metres.
 
     The limbs are in the body's own frame, from their middle: how it turns or stands is not in them.
     """

@@ -16,8 +16,8 @@ ADAM_SECOND = 0.999
 """Decay of second moments, as usual (Kingma, Ba 2015)."""
 ADAM_EPS = 1e-6
 """Larger than usual (1e-8): a weight whose gradient is but rounding must not take whole steps."""
-CHUNK_NUMBERS = 1 << 21
-"""So many weights are updated at a time, so that the temporary copies stay small."""
+CHUNK_NUMBERS = 1 << 18
+"""So many weights are updated at a time, so that the temporary copies stay in the cache."""
 
 
 @dataclass(frozen=True)
