@@ -7,9 +7,8 @@ next one while the others still step, so that a batch is always full.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -18,23 +17,14 @@ from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
 from eftvideo.eft_rules import acceptable, projected
+from eftvideo.eft_slots import PersonFrames, Slots
 from eftvideo.regressors import Regressor
 from eftvideo.shapes import hold_shape
-from eftvideo.tuning import Adam, PersonState, Weights
+from eftvideo.tuning import PersonState, Weights
 from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
 
 Listener = Callable[[Tensor, Tensor], None]
 """Told the rows (n,) that were just finished, and their 2D errors (n,) in px."""
-EVEN_ROWS = 8
-"""Numbers that a CPU's vector unit takes at once."""
-
-
-@dataclass(frozen=True)
-class PersonFrames:
-    """Rows of one person in order, and what they start from."""
-
-    rows: Sequence[int]
-    start: PersonState | None = None
 
 
 class Engine:
@@ -102,7 +92,15 @@ class Engine:
             Results of the R rows, and each sequence's last state; None where its last fit was
             rejected.
         """
-        slots = _Slots(self, [s for s in sequences if len(s.rows)], num_slots, keep_ends)
+        slots = Slots(
+            self.weights.base,
+            self.cfg,
+            self.cold,
+            [s for s in sequences if len(s.rows)],
+            num_slots,
+            keep_ends=keep_ends,
+            is_even=self.regressor.needs != "image",
+        )
         while len(slots.active):
             stopped = self._step(slots)
             if len(stopped):
@@ -114,19 +112,19 @@ class Engine:
         states = iter(slots.ends[i] for i in range(len(slots.ends)))
         return self.out, [next(states) if len(s.rows) else s.start for s in sequences]
 
-    def _step(self, slots: _Slots) -> Tensor:
+    def _step(self, slots: Slots) -> Tensor:
         """Look at every active slot, move those that go on; returns those that are done."""
         cfg, active = self.cfg, slots.active
-        all_rows = self._filled_up(active)
-        is_whole = len(all_rows) == len(active) == len(slots.theta)
-        leaves = self.weights.parts(slots.theta if is_whole else slots.theta[all_rows])
-        raw, pred, loss = self._look(leaves, slots.row[all_rows])
         rows, num = slots.row[active], len(active)
-        part, weight, seen = self.crops.select(rows), self.weight[rows], pred.detach()[:num]
+        everybody = slots.is_even or num == len(slots.theta)
+        leaves = self.weights.parts(slots.theta if everybody else slots.theta[active])
+        raw, pred, loss = self._look(leaves, slots.row if everybody else rows)
+        at = active if everybody else slice(None)
+        part, weight, seen = self.crops.select(rows), self.weight[rows], pred.detach()[at]
         error = losses.inlier_error_px(seen, part.keypoints[..., :2], weight, self.robust_px[rows])
         gain = 2.0 * error * cfg.stall_px * cfg.reproject_weight / losses.CROP_HALF_PX**2
         plain = losses.crop_error_px(seen, part.keypoints[..., :2], weight)
-        slots.offer(loss.detach()[:num], raw.detach()[:num], plain, gain)
+        slots.offer(loss.detach()[at], raw.detach()[at], plain, gain)
         go_on = (
             (error > cfg.threshold_px)
             & (slots.stalled[active] < slots.patience[active])
@@ -135,27 +133,18 @@ class Engine:
         )
         if bool(go_on.any()):
             gradients = torch.autograd.grad(loss.sum(), leaves)
+            moving = active[go_on]
             rates = (self.weights.rate, cfg.pull, self.weights.base)
-            if is_whole:
-                slots.adam.step_all(slots.theta, gradients, go_on, *rates)
+            if everybody:
+                mask = torch.zeros_like(slots.row, dtype=torch.bool)
+                mask[moving] = True
+                slots.adam.step_all(slots.theta, gradients, mask, *rates)
             else:
-                every = bool(go_on.all())
-                parts = [g[:num] if every else g[:num][go_on] for g in gradients]
-                slots.adam.step(slots.theta, parts, active[go_on], *rates)
-            slots.num_steps[active[go_on]] += 1
+                every = len(moving) == num
+                parts = [g if every else g[go_on] for g in gradients]
+                slots.adam.step(slots.theta, parts, moving, *rates)
+            slots.num_steps[moving] += 1
         return active[~go_on]
-
-    def _filled_up(self, active: Tensor) -> Tensor:
-        """The active slots, the first repeated until a multiple of `EVEN_ROWS` is full.
-
-        Matrix products of other sizes round in other ways, and Adam makes much of little: without
-        this a person's fit would depend, in the fourth digit, on who else is fitted. Networks that
-        look at pixels are too large to be asked for nothing.
-        """
-        if self.regressor.needs == "image":
-            return active
-        missing = -len(active) % EVEN_ROWS
-        return torch.cat([active, active[:1].expand(missing)]) if missing else active
 
     def _look(self, theta: Sequence[Tensor], rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Raw answers, keypoints in the crop, and the objective, of rows with these weights."""
@@ -172,7 +161,7 @@ class Engine:
         return raw, pred, loss
 
     @torch.no_grad()
-    def _finish(self, slots: _Slots, stopped: Tensor) -> Tensor:
+    def _finish(self, slots: Slots, stopped: Tensor) -> Tensor:
         """Write the best step of the stopped slots, if it is acceptable; (n,) bool."""
         rows, out = slots.row[stopped], self.out
         part, own = self.crops.select(rows), self.own.select(rows)
@@ -189,94 +178,3 @@ class Engine:
         out.num_steps[rows] = slots.num_steps[stopped]
         out.status[rows] = torch.where(accepted, FITTED, REJECTED)
         return accepted
-
-
-class _Slots:
-    """The people who are being fitted: weights, optimiser, and the best step of their frame."""
-
-    def __init__(
-        self, engine: Engine, sequences: Sequence[PersonFrames], num_slots: int, keep_ends: bool
-    ) -> None:
-        self.engine, self._keep_ends = engine, keep_ends
-        base = engine.weights.base
-        num = min(num_slots, len(sequences))
-        device = base.device
-        self.theta = base.repeat(num, 1)
-        count = torch.zeros(num, dtype=torch.int64, device=device)
-        zeros, momentum = torch.zeros_like(self.theta), engine.cfg.momentum
-        self.adam = Adam(zeros, zeros.clone(), count, momentum)
-        self.best_theta = self.theta.clone()
-        self.best_raw: Tensor = base.new_zeros(num, 0)
-        self.best_loss, self.best_px = base.new_zeros(num), base.new_zeros(num)
-        self.stalled, self.num_steps, self.row = count.clone(), count.clone(), count.clone()
-        self.patience = count.clone()
-        self.ends: dict[int, PersonState | None] = {}
-        self._waiting = deque(enumerate(sequences))
-        self._of: list[tuple[int, deque[int]]] = [(-1, deque())] * num
-        alive = [slot for slot in range(num) if self._take(slot)]
-        self.active = torch.tensor(alive, dtype=torch.int64, device=device)
-
-    def offer(self, loss: Tensor, raw: Tensor, px: Tensor, gain: Tensor) -> None:
-        """One more step of each active slot: kept if it is the best of its frame."""
-        active = self.active
-        if not self.best_raw.shape[1]:
-            self.best_raw = raw.new_zeros(len(self.theta), raw.shape[1])
-        better = loss < self.best_loss[active]
-        much = loss < self.best_loss[active] - gain
-        self.stalled[active] = torch.where(much, 0, self.stalled[active] + 1)
-        won = active[better]
-        self.best_loss[won], self.best_px[won] = loss[better], px[better]
-        self.best_raw[won], self.best_theta[won] = raw[better], self.theta[won]
-
-    def next(self, stopped: Tensor, accepted: Tensor) -> None:
-        """The stopped slots go on to their next frame, or to the next sequence, or end."""
-        ended = []
-        for slot, ok in zip(stopped.tolist(), accepted.tolist(), strict=True):
-            index, rows = self._of[slot]
-            if rows:
-                self._begin(slot, rows.popleft(), self._state(slot) if ok else None)
-            else:
-                self.ends[index] = self._state(slot) if ok and self._keep_ends else None
-                if not self._take(slot):
-                    ended.append(slot)
-        if ended:
-            self.active = torch.tensor(
-                [s for s in self.active.tolist() if s not in ended],
-                dtype=torch.int64,
-                device=self.active.device,
-            )
-
-    def _take(self, slot: int) -> bool:
-        """Give the slot the next waiting sequence, if there is one."""
-        if not self._waiting:
-            return False
-        index, sequence = self._waiting.popleft()
-        rows = deque(sequence.rows)
-        self._of[slot] = (index, rows)
-        self._begin(slot, rows.popleft(), sequence.start)
-        return True
-
-    def _state(self, slot: int) -> PersonState:
-        adam = self.adam
-        return PersonState(
-            self.best_theta[slot].clone(),
-            adam.first[slot].clone(),
-            adam.second[slot].clone(),
-            adam.count[slot].clone(),
-        )
-
-    def _begin(self, slot: int, row: int, state: PersonState | None) -> None:
-        """First weights of a frame: the carried share of the change, or the base weights."""
-        base, adam, cfg = self.engine.weights.base, self.adam, self.engine.cfg
-        if state is None or bool(self.engine.cold[row]):
-            self.patience[slot] = cfg.stall_steps
-            self.theta[slot] = base
-            adam.first[slot], adam.second[slot], adam.count[slot] = 0.0, 0.0, 0
-        else:
-            self.patience[slot] = cfg.warm_stall_steps
-            self.theta[slot] = torch.lerp(base, state.theta, cfg.carry)
-            adam.first[slot] = state.first_moment
-            adam.second[slot] = state.second_moment
-            adam.count[slot] = state.num_updates
-        self.row[slot] = row
-        self.best_loss[slot], self.stalled[slot], self.num_steps[slot] = torch.inf, 0, 0

@@ -28,7 +28,7 @@ LAYERS = (
     "detectors regressors renderers",
     "motion exporters "
     "tuning eft smplify smplify_stages retarget synthetic datasets evaluate_body rows polish "
-    "capacity pose_only eft_rules eft_engine doubt sightings shapes settle",
+    "capacity pose_only eft_rules eft_slots eft_engine doubt sightings shapes settle",
     "networks streams fitting overlay export rerender rerender_views rerender_panels "
     "rerender_files report report_charts report_page report_pictures viewer viewer_data "
     "viewer_places viewer_scene viewer_style "
