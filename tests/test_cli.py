@@ -250,3 +250,15 @@ def test_bad_clip_among_good_ones(numbers, bad_clips, tmp_path):
     assert lines[-1] == "2 of 3 clips failed"
     assert "numbers.mp4: nobody was found" in result.stdout
     assert [p.name for p in out.iterdir()] == ["numbers.npz"]
+
+
+@pytest.mark.parametrize("missing", [OSError, TypeError, AttributeError])
+def test_a_system_without_mallopt_is_left_alone(monkeypatch, missing):
+    from eftvideo import __main__ as program
+
+    def library(_):
+        raise missing
+
+    program.keep_memory()
+    monkeypatch.setattr(program.ctypes, "CDLL", library)
+    program.keep_memory()
