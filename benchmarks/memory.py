@@ -17,7 +17,8 @@ from pathlib import Path
 import imageio_ffmpeg
 
 RUN = (
-    "import json, resource, sys; from eftvideo.pipeline import run_video; "
+    "import json, resource, sys; from eftvideo.__main__ import keep_memory; keep_memory(); "
+    "from eftvideo.pipeline import run_video; "
     "r = run_video(sys.argv[1], sys.argv[2]); "
     "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
     "print(json.dumps([len(r), r.num_frames, peak]))"
