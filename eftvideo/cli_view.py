@@ -56,8 +56,8 @@ def register(
 
             console.set_up_logging(errors, quiet=False, verbose=False)
             with Viewer(load_result(result), video, body=body, host=host, port=port) as viewer:
-                output.print(f"{viewer.url} shows {result.name}; Ctrl-C ends it", markup=False)
-                if show:
-                    typer.launch(viewer.url)
                 with contextlib.suppress(KeyboardInterrupt):
+                    output.print(f"{viewer.url} shows {result.name}; Ctrl-C ends it", markup=False)
+                    if show:
+                        typer.launch(viewer.url)
                     viewer.wait()

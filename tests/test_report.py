@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from eftvideo import report_pictures
 from eftvideo.cli import app
-from eftvideo.config import ClipConfig, RenderConfig, RunConfig
+from eftvideo.config import ClipConfig, EftConfig, RenderConfig, RunConfig
 from eftvideo.errors import ConfigError
 from eftvideo.pipeline import run_video
 from eftvideo.report import write_report
@@ -98,7 +98,7 @@ def test_figures_are_those_of_the_result(written, some_rejected):
     ]
     assert "2.0 s, 4.0 frames/s" in words and "4.0 s, 2.0 frames/s" in words
     assert "3 of 16 fits were rejected; the network's own answer was kept there." in words
-    assert words[words.index("eft.num_steps") + 1] == "20"
+    assert words[words.index("eft.num_steps") + 1] == str(EftConfig().num_steps)
     assert some_rejected.config["versions"]["torch"] in words
 
 
