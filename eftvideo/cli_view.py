@@ -55,9 +55,11 @@ def register(
             from eftvideo.viewer import Viewer
 
             console.set_up_logging(errors, quiet=False, verbose=False)
-            with Viewer(load_result(result), video, body=body, host=host, port=port) as viewer:
-                with contextlib.suppress(KeyboardInterrupt):
-                    output.print(f"{viewer.url} shows {result.name}; Ctrl-C ends it", markup=False)
-                    if show:
-                        typer.launch(viewer.url)
-                    viewer.wait()
+            with (
+                Viewer(load_result(result), video, body=body, host=host, port=port) as viewer,
+                contextlib.suppress(KeyboardInterrupt),
+            ):
+                output.print(f"{viewer.url} shows {result.name}; Ctrl-C ends it", markup=False)
+                if show:
+                    typer.launch(viewer.url)
+                viewer.wait()
