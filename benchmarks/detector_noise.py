@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from eftvideo.config import ClipConfig, RunConfig
+from eftvideo.geometry.skeletons import COCO17
 from eftvideo.pipeline import choose_device, detect_people
 from eftvideo.progress import Progress
-from eftvideo.skeletons import COCO17
 from eftvideo.tracklets import Tracklet, gather
 from eftvideo.video import open_video
 

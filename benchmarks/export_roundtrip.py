@@ -32,7 +32,7 @@ from export_bodies import HANDS, smpl_file, smplh_file
 from scipy.spatial.transform import Rotation
 
 from eftvideo.export import ExportedFile, export_result
-from eftvideo.skeletons import SMPL24
+from eftvideo.geometry.skeletons import SMPL24
 
 LIMIT_MM = {"bvh": 5.0}
 Y_UP, Z_UP = np.diag([1.0, -1.0, -1.0]), np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])

@@ -30,12 +30,13 @@ from picture_scores import errors, predict
 from picture_variety import plain
 from train_evidence_head import answers, load_head, shipped_lifter
 
-from eftvideo import camera, eft
+from eftvideo import eft
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
-from eftvideo.crops import CROP_SIDE_PX
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import CROP_SIDE_PX
+from eftvideo.geometry.skeletons import COCO17, mirror_index
 from eftvideo.regressors import Regressor, hmr, lifter
-from eftvideo.skeletons import COCO17, mirror_index
 from eftvideo.types import Crops
 
 Table = dict[str, dict[str, float]]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from eftvideo.config import ClipConfig
-from eftvideo.skeletons import COCO17_BONES
+from eftvideo.geometry.skeletons import COCO17_BONES
 from eftvideo.video import open_video
 
 Layer = tuple[tuple[int, int, int], np.ndarray]

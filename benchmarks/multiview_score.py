@@ -10,9 +10,9 @@ from multiview_geometry import View
 from multiview_observe import weight_of
 from multiview_truth import LIMBS, Truth
 
+from eftvideo.geometry.skeletons import COCO17_HIPS
 from eftvideo.metrics import similarity_align
 from eftvideo.results import Result
-from eftvideo.skeletons import COCO17_HIPS
 from eftvideo.types import REJECTED
 
 GROSS = 0.08

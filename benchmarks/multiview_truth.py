@@ -9,7 +9,7 @@ import numpy as np
 from multiview_calibration import refine
 from multiview_geometry import View, reprojection_px, robust_triangulate, triangulate
 
-from eftvideo.skeletons import COCO17, LIMB12, select
+from eftvideo.geometry.skeletons import COCO17, LIMB12, select
 
 ROUNDS_PX = (50.0, 30.0, 20.0, 15.0)
 """Tolerance of the triangulation in each round of bundle adjustment."""

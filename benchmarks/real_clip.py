@@ -19,9 +19,9 @@ import torch
 from eftvideo.bodies import load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.fitting import fit_people
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.pipeline import choose_device, detect_people, full_frame_camera, load_regressor
 from eftvideo.progress import Progress
-from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.video import open_video
 
 

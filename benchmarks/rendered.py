@@ -29,8 +29,8 @@ from eftvideo.encode import VideoWriter
 from eftvideo.evaluate import evaluate
 from eftvideo.evaluate_body import Bodies
 from eftvideo.evaluate_truth import Truth, load_truth, make_truth, save_truth
+from eftvideo.geometry.rotations import about_axis, matrix_to_axis_angle
 from eftvideo.pipeline import run_video
-from eftvideo.rotations import about_axis, matrix_to_axis_angle
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.types import SmplParams, VideoInfo
 from eftvideo.video import open_video

@@ -19,7 +19,7 @@ import torch
 import trimesh
 
 from eftvideo.bodies import BodyModel
-from eftvideo.skeletons import SMPL24
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.types import SmplParams
 
 _PARTS = {

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from eftvideo.bodies import BodyModel
 from eftvideo.config import CropConfig
-from eftvideo.crops import crop_people
-from eftvideo.skeletons import LIMB12, SMPL24, select
+from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.synthetic.examples import observe_scenes, posed_points
 from eftvideo.synthetic.motions import Motion, MotionLibrary
 from eftvideo.synthetic.observer import NoiseConfig, Observation

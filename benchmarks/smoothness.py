@@ -27,13 +27,13 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig, SmoothConfig
 from eftvideo.evaluate import evaluate
 from eftvideo.fitting import Camera, fit_people
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.outliers import soften_outliers
 from eftvideo.pipeline import load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.results import Result
 from eftvideo.rows import Rows
-from eftvideo.skeletons import SMPL24
 from eftvideo.types import FrameDetections
 
 WRISTS = [SMPL24.index("left_wrist"), SMPL24.index("right_wrist")]

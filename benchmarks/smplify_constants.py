@@ -21,9 +21,10 @@ import torch
 from sequences import LIMBS, Sequences, draw_sequences
 from torch import Tensor
 
-from eftvideo import camera, eft, losses, metrics, smplify
+from eftvideo import eft, losses, metrics, smplify
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig, SmplifyConfig
+from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
 from eftvideo.types import Crops, FitResult
 from eftvideo.weights import resolve

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.results import Result, load_result
-from eftvideo.skeletons import SMPL24
 
 WRISTS = [SMPL24.index("left_wrist"), SMPL24.index("right_wrist")]
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from eftvideo import eft
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
+from eftvideo.geometry.rotations import rotation_angle
 from eftvideo.regressors import Regressor
-from eftvideo.rotations import rotation_angle
 from eftvideo.types import Crops, FitResult
 
 DOUBT_PX = 10.0

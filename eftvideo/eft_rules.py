@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eftvideo import camera, losses
+from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
-from eftvideo.rotations import rotation_angle
-from eftvideo.skeletons import LIMB12, SMPL24, select
+from eftvideo.geometry import camera
+from eftvideo.geometry.rotations import rotation_angle
+from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.types import Crops, FitResult, Prediction
 
 _ENDS = ("left_hand", "right_hand", "left_foot", "right_foot")

@@ -17,8 +17,8 @@ from torch import Tensor
 from eftvideo.bodies import BodyModel
 from eftvideo.errors import ConfigError
 from eftvideo.evaluate_truth import Truth
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.results import Result
-from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 
 H36M17: tuple[str, ...] = (

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.results import typed_rows
-from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.types import FILLED, FrameDetections
 
 _EVEN = ("bbox_xyxy", "keypoints2d", "betas", "crop_center_px", "crop_size_px", "focal_length_px")

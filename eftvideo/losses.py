@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eftvideo import camera
 from eftvideo.config import EftConfig, SmplifyConfig
-from eftvideo.crops import CROP_SIDE_PX
-from eftvideo.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import CROP_SIDE_PX
+from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops
 
 CROP_HALF_PX = CROP_SIDE_PX / 2.0

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from eftvideo.bodies import BodyModel
+from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from eftvideo.geometry.skeletons import SMPL24_PARENTS
 from eftvideo.results import Result
-from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.skeletons import SMPL24_PARENTS
 from eftvideo.types import SmplParams
 
 Up = Literal["y", "z"]

@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
-from eftvideo import camera, overlay, plugins, weights
+from eftvideo import overlay, plugins, weights
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.close_ups import CloseUps
 from eftvideo.config import CropConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
+from eftvideo.geometry import camera
 from eftvideo.lost import Search
 from eftvideo.networks import load_regressor, regressor_file
 from eftvideo.outliers import soften_outliers

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from eftvideo.config import CropConfig
-from eftvideo.crops import square_around
-from eftvideo.cutouts import cut_out
 from eftvideo.errors import VideoOpenError
+from eftvideo.geometry.crops import square_around
+from eftvideo.geometry.resample import cut_out
 from eftvideo.types import FrameDetections, VideoFrame
 
 

@@ -10,7 +10,7 @@ import torch
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig, SmoothConfig
 from eftvideo.gaps import fill_gaps
-from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.rows import Rows, refresh
 from eftvideo.settle import settle_rows
 from eftvideo.smoothing import smooth_slowly, smooth_track

@@ -9,7 +9,7 @@ import torch
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.errors import ConfigError
-from eftvideo.rotations import axis_angle_to_matrix
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 
 if TYPE_CHECKING:

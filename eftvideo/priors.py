@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eftvideo.errors import WeightsCorruptError
-from eftvideo.skeletons import SMPL24
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.weights import WeightSpec, load_safetensors, resolve
 
 NUM_ANGLES = 69

@@ -15,12 +15,12 @@ from eftvideo import plugins
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RenderConfig, RerenderConfig
 from eftvideo.errors import MissingDependencyError
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.overlay import DrawnPeople
 from eftvideo.pictures import draw_lines, resize, write_words
 from eftvideo.renderers import DrawnPerson, Renderer
 from eftvideo.rerender_views import View, fit_ground, floor_lines, make_view
 from eftvideo.results import Result
-from eftvideo.skeletons import SMPL24
 from eftvideo.types import FILLED, REJECTED, VideoFrame
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.renderers import DrawnPerson
 from eftvideo.results import Result
-from eftvideo.skeletons import SMPL24
 
 VIEWS = ("overlay", "side", "top", "front", "turntable")
 """overlay: the clip's own camera; front: level, from the clip's side; side: from the right."""

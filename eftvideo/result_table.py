@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eftvideo.errors import MissingDependencyError
-from eftvideo.skeletons import COCO17, SMPL24
+from eftvideo.geometry.skeletons import COCO17, SMPL24
 
 if TYPE_CHECKING:
     from pandas import DataFrame

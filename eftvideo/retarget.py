@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from eftvideo import camera
 from eftvideo.bodies import BodyModel
+from eftvideo.geometry import camera
 from eftvideo.regressors import Regressor
 from eftvideo.types import Crops, Prediction, SmplParams
 

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eftvideo import camera, losses
+from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
-from eftvideo.crops import to_crop
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import to_crop
+from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.results import empty_rows, typed_rows
-from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.types import Crops, FitResult, FrameDetections, SmplParams
 
 Rows = dict[str, np.ndarray]

@@ -15,7 +15,7 @@ import numpy as np
 
 from eftvideo.close_ups import CloseUp, CloseUps
 from eftvideo.config import DetectConfig
-from eftvideo.skeletons import COCO17, select
+from eftvideo.geometry.skeletons import COCO17, select
 from eftvideo.types import Detections
 
 TURNS_RAD = tuple(math.radians(t) for t in (-12.5, 12.5))

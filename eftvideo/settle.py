@@ -11,7 +11,7 @@ import torch
 
 from eftvideo import losses
 from eftvideo.config import EftConfig
-from eftvideo.crops import CROP_SIDE_PX
+from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.rows import Rows
 from eftvideo.smoothing import smooth_slowly
 from eftvideo.types import FILLED

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eftvideo import camera
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
+from eftvideo.geometry import camera
 from eftvideo.regressors import Regressor
 from eftvideo.sightings import Camera, TrackMemory, crops_of
 from eftvideo.types import Crops, FrameDetections, Prediction, SmplParams

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from eftvideo.config import SmoothConfig
-from eftvideo.rotations import nearest_rotation
-from eftvideo.skeletons import SMPL24_PARENTS
+from eftvideo.geometry.rotations import nearest_rotation
+from eftvideo.geometry.skeletons import SMPL24_PARENTS
 
 _REACH = 3.0
 """Windows end at this many bandwidths; a Gaussian has nothing beyond."""

@@ -16,9 +16,9 @@ from torch import Tensor
 from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import SmplifyConfig
+from eftvideo.geometry.rotations import matrix_to_axis_angle
 from eftvideo.priors import PosePrior, load_pose_prior
 from eftvideo.regressors import Regressor
-from eftvideo.rotations import matrix_to_axis_angle
 from eftvideo.smplify_stages import PARTS, Stages, from_row, projected, to_row, to_spin
 from eftvideo.torso import TORSO, fitting_camera, torso_orient
 from eftvideo.tuning import Adam, PersonState

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftvideo import camera, losses
+from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import SmplifyConfig
-from eftvideo.crops import CROP_SIDE_PX
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import CROP_SIDE_PX
+from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from eftvideo.geometry.skeletons import COCO17_HIPS
 from eftvideo.priors import NUM_ANGLES, PosePrior, wrong_bend
-from eftvideo.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.skeletons import COCO17_HIPS
 from eftvideo.torso import MIN_SCALE, TORSO
 from eftvideo.tuning import Adam
 from eftvideo.types import Crops, Prediction, SmplParams

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from eftvideo.skeletons import COCO17, mirror_index
+from eftvideo.geometry.skeletons import COCO17, mirror_index
 from eftvideo.types import FrameDetections
 
 SWAP_COST = 0.01

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eftvideo.rotations import about_axis
-from eftvideo.skeletons import COCO17
+from eftvideo.geometry.rotations import about_axis
+from eftvideo.geometry.skeletons import COCO17
 
 TORSO = tuple(
     COCO17.index(f"{side}_{part}") for side in ("left", "right") for part in ("shoulder", "hip")

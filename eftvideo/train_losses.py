@@ -9,8 +9,8 @@ from torch import Tensor
 
 from eftvideo import metrics
 from eftvideo.bodies import BodyModel
+from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.regressors.lifter import Model
-from eftvideo.skeletons import LIMB12, SMPL24, select
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops, Prediction
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from eftvideo import camera
-from eftvideo.rotations import axis_angle_to_matrix
+from eftvideo.geometry import camera
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import Crops, SmplParams
 
 

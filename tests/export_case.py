@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from eftvideo.bodies import load_body
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.results import Result, empty_rows, save_result, typed_rows
-from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 
 PEOPLE = {1: range(0, 12), 4: range(3, 9)}

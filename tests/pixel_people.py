@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eftvideo.config import EftConfig
-from eftvideo.cutouts import cut_out
+from eftvideo.geometry.resample import cut_out
 from eftvideo.rows import crops_of_rows
 from eftvideo.types import Crops
 from eftvideo.video import open_video

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eftvideo.skeletons import COCO17, FEET6, SMPL24, SMPL24_PARENTS
+from eftvideo.geometry.skeletons import COCO17, FEET6, SMPL24, SMPL24_PARENTS
 
 SMPL_NUM_VERTICES = 6890
 _REST = {

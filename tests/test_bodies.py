@@ -14,8 +14,8 @@ from eftvideo.bodies import load_body
 from eftvideo.bodies._read import read_body
 from eftvideo.bodies.smpl import Model
 from eftvideo.errors import UnsafeFileError, WeightsCorruptError, WeightsNotFoundError
+from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.regressors.lifter import PELVIS_REST_M
-from eftvideo.skeletons import COCO17, SMPL24
 from eftvideo.types import SmplParams
 from eftvideo.weights import ENV_FOLDER, sha256_of
 

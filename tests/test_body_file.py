@@ -10,7 +10,7 @@ import smplx
 import torch
 from smplx.utils import Struct
 
-from eftvideo.skeletons import COCO17
+from eftvideo.geometry.skeletons import COCO17
 
 BODY = Path(__file__).resolve().parents[1] / "weights" / "neutral_body.npz"
 PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from eftvideo import camera
 from eftvideo.config import EftConfig
-from eftvideo.crops import CROP_SIDE_PX
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.losses import project_to_crop
 from eftvideo.types import Crops
 

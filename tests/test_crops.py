@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from eftvideo.config import CropConfig
-from eftvideo.crops import crop_people, square_around, to_crop
+from eftvideo.geometry.crops import crop_people, square_around, to_crop
 from eftvideo.regressors.hmr2 import Model
 
 BOXES = torch.tensor([[10.0, 20.0, 110.0, 60.0], [0.0, 0.0, 30.0, 90.0], [5.0, 5.0, 5.0, 5.0]])

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from eftvideo.config import CropConfig
-from eftvideo.crops import square_around
-from eftvideo.cutouts import cut_out
 from eftvideo.errors import VideoOpenError
+from eftvideo.geometry.crops import square_around
+from eftvideo.geometry.resample import cut_out
 from eftvideo.pixels import PixelSource
 from eftvideo.types import Detections, FrameDetections, VideoFrame
 

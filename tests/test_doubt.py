@@ -11,7 +11,7 @@ import torch
 from eftvideo import doubt, eft
 from eftvideo.config import EftConfig
 from eftvideo.doubt import own_answers
-from eftvideo.rotations import axis_angle_to_matrix
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import FitResult, Prediction, SmplParams
 from tests.test_eft import people
 

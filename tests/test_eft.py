@@ -9,7 +9,7 @@ from eftvideo import eft, losses
 from eftvideo.config import EftConfig
 from eftvideo.eft_rules import projected
 from eftvideo.errors import ConfigError
-from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
+from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.tuning import Adam, Weights
 from eftvideo.types import FITTED, REJECTED
 from tests.eft_people import people

@@ -86,7 +86,7 @@ def _green(image, x, y):
 def test_truth_has_the_body_that_was_drawn(folder):
     import torch
 
-    from eftvideo.rotations import axis_angle_to_matrix
+    from eftvideo.geometry.rotations import axis_angle_to_matrix
     from eftvideo.types import SmplParams
 
     truth, body = load_truth(folder / "two_truth.npz"), load_body()

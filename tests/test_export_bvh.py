@@ -9,8 +9,8 @@ from export_case import made_up, rodrigues, saved, turned
 from eftvideo.bodies import load_body
 from eftvideo.export import export_result
 from eftvideo.exporters.bvh import euler_zxy_deg, leaf_tips
+from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
 from eftvideo.motion import motions
-from eftvideo.skeletons import SMPL24, SMPL24_PARENTS
 
 
 def about(axis, degrees):

@@ -13,7 +13,7 @@ from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
 from eftvideo.export import export_result
 from eftvideo.exporters.glb import presence, quaternions
-from eftvideo.skeletons import SMPL24
+from eftvideo.geometry.skeletons import SMPL24
 
 TYPES = {5121: np.uint8, 5125: np.uint32, 5126: np.float32}
 WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}

@@ -12,7 +12,7 @@ from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
 from eftvideo.export import export_result
 from eftvideo.exporters.eft_json import OPENPOSE18, joint_validity
-from eftvideo.skeletons import COCO17
+from eftvideo.geometry.skeletons import COCO17
 
 
 def load(path):

@@ -23,7 +23,7 @@ def walk(body):
         swing = torch.zeros(2, 23, 3)
         swing[:, 15, 2], swing[:, 16, 2] = -1.1, 1.1
         swing[:, 15, 0], swing[:, 16, 0] = 0.05 * t, -0.05 * t
-        from eftvideo.rotations import axis_angle_to_matrix
+        from eftvideo.geometry.rotations import axis_angle_to_matrix
 
         upright = torch.diag(torch.tensor([1.0, -1.0, -1.0])).expand(2, 3, 3)
         params = SmplParams(upright, axis_angle_to_matrix(swing), torch.zeros(2, 10))

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from eftvideo.gaps import fill_gaps
+from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.results import empty_rows, typed_rows
-from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.types import FILLED, Detections, FrameDetections
 
 

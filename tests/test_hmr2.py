@@ -19,10 +19,10 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models.vision_transformer import EncoderBlock
 
-from eftvideo import camera
-from eftvideo.crops import crop_people
-from eftvideo.cutouts import cut_out
 from eftvideo.errors import CheckpointMismatchError, UnsafeFileError
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.resample import cut_out
 from eftvideo.regressors._hmr2_head import HeadConfig, SmplHead, six_d_rows_to_matrix
 from eftvideo.regressors._vit import Vit
 from eftvideo.regressors.hmr2 import Model

@@ -8,10 +8,11 @@ import torch
 from hmr2_files import SMALL, random_tensors, some_crops, write_checkpoint
 from typer.testing import CliRunner
 
-from eftvideo import camera, eft
+from eftvideo import eft
 from eftvideo.cli import app
 from eftvideo.config import EftConfig
 from eftvideo.errors import ConfigError
+from eftvideo.geometry import camera
 from eftvideo.regressors.hmr2 import Model
 from eftvideo.results import load_result
 

@@ -81,7 +81,7 @@ LIGHT = {
 
 
 def imports(name: str, top_level_only: bool = False) -> set[str]:
-    """Dotted names that a module imports: `eftvideo.camera`, `torch.nn`."""
+    """Dotted names that a module imports: `eftvideo.geometry.camera`, `torch.nn`."""
     tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
     nodes = tree.body if top_level_only else ast.walk(tree)
     found: set[str] = set()

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from eftvideo import camera
 from eftvideo.errors import CheckpointMismatchError, ConfigError, WeightsCorruptError
+from eftvideo.geometry import camera
+from eftvideo.geometry.skeletons import COCO17, SMPL24, mirror_index
 from eftvideo.regressors.lifter import PELVIS_REST_M, LifterConfig, Model
-from eftvideo.skeletons import COCO17, SMPL24, mirror_index
 from eftvideo.types import Crops
 
 TOOLS = str(Path(__file__).parents[1] / "tools")
@@ -86,7 +86,7 @@ def test_same_rays_same_features_wherever_the_crop_is(model):
     size, focal = torch.tensor([[1280.0, 720.0]]), torch.tensor([1000.0])
 
     def features(turn_rad):
-        from eftvideo.rotations import about_axis
+        from eftvideo.geometry.rotations import about_axis
 
         turned = points @ about_axis(1, torch.tensor(turn_rad)).mT
         middle = torch.tensor([[[0.0, 0.0, 5.0]]]) @ about_axis(1, torch.tensor(turn_rad)).mT

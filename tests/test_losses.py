@@ -10,7 +10,7 @@ import torch
 
 from eftvideo import losses
 from eftvideo.config import EftConfig
-from eftvideo.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
+from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops
 
 CFG = EftConfig()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from eftvideo import metrics
-from eftvideo.rotations import axis_angle_to_matrix
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo import camera
 from eftvideo.bodies import load_body
+from eftvideo.geometry import camera
+from eftvideo.geometry.skeletons import COCO17
 from eftvideo.regressors._raw import NUM_RAW
 from eftvideo.regressors.lifter import LifterConfig
 from eftvideo.regressors.lifter import Model as Lifter
-from eftvideo.skeletons import COCO17
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.types import Detections
 from tests.pose_library import write_library

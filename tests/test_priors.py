@@ -7,9 +7,9 @@ from safetensors.torch import save_file
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import WeightsCorruptError
+from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.priors import NUM_ANGLES, PosePrior, load_pose_prior, wrong_bend
-from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
-from eftvideo.skeletons import SMPL24
 from eftvideo.torso import fitting_camera, torso_orient
 from eftvideo.types import SmplParams
 

@@ -20,9 +20,9 @@ from renderer_scene import (
 )
 
 from eftvideo import plugins
+from eftvideo.geometry.skeletons import COCO17
 from eftvideo.renderers import DrawnPerson, track_colour
 from eftvideo.renderers.skeleton import MIN_SCORE
-from eftvideo.skeletons import COCO17
 
 
 def skeleton(opacity=1.0):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo import camera, eft
+from eftvideo import eft
 from eftvideo.bodies import load_body
 from eftvideo.bodies.smpl import NEUTRAL_BODY
+from eftvideo.geometry import camera
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.regressors.lifter import Model
 from eftvideo.retarget import Retargeted, betas_map, rest_points
-from eftvideo.skeletons import SMPL24
 from eftvideo.weights import resolve
 from tests.test_lifter import some_crops
 

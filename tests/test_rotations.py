@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from eftvideo.rotations import (
+from eftvideo.geometry.rotations import (
     about_axis,
     axis_angle_to_matrix,
     matrix_to_axis_angle,

@@ -13,8 +13,8 @@ import pytest
 from eftvideo.close_ups import CLOSE_UP_PX, CloseUps
 from eftvideo.config import DetectConfig
 from eftvideo.detectors import yolo_pose
+from eftvideo.geometry.skeletons import COCO17
 from eftvideo.second_look import SecondLook, lean_rad, merge_sightings
-from eftvideo.skeletons import COCO17
 from eftvideo.types import Detections
 
 CFG = DetectConfig()

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo import camera, eft, smplify
+from eftvideo import eft, smplify
 from eftvideo.config import CropConfig, EftConfig, RunConfig, SmplifyConfig
-from eftvideo.crops import crop_people
 from eftvideo.eft_rules import projected
 from eftvideo.fitting import fit_people
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.progress import Progress
-from eftvideo.rotations import axis_angle_to_matrix
 from eftvideo.shapes import hold_shape, robust_mean, track_shapes
 from eftvideo.sightings import Camera, TrackMemory
 from eftvideo.types import Detections, FrameDetections, Prediction, SmplParams
@@ -92,7 +93,7 @@ def test_mean_bone_is_the_mean_distance_of_rest_joints(body):
     eye = torch.eye(3)
     rest = SmplParams(eye.expand(3, 3, 3), eye.expand(3, 23, 3, 3), betas)
     joints = body.joints_and_keypoints(rest)[0]
-    from eftvideo.skeletons import SMPL24_PARENTS
+    from eftvideo.geometry.skeletons import SMPL24_PARENTS
 
     bones = [(joints[:, c] - joints[:, p]).norm(dim=-1) for c, p in enumerate(SMPL24_PARENTS) if c]
     torch.testing.assert_close(body.mean_bone(betas), torch.stack(bones).mean(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eftvideo import skeletons as s
+from eftvideo.geometry import skeletons as s
 
 
 def test_smpl_tree():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eftvideo.config import SmoothConfig
-from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
+from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.smoothing import smooth_track
 
 ELBOW = 18

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo import camera, eft, losses, smplify
+from eftvideo import eft, losses, smplify
 from eftvideo.config import EftConfig, RunConfig, SmplifyConfig
+from eftvideo.geometry import camera
+from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
+from eftvideo.geometry.skeletons import COCO17
 from eftvideo.metrics import pa_mpjpe
 from eftvideo.priors import NUM_ANGLES, load_pose_prior, wrong_bend
-from eftvideo.rotations import axis_angle_to_matrix, rotation_angle
-from eftvideo.skeletons import COCO17
 from eftvideo.smplify_stages import FOCAL_PX, Stages, from_row, projected, to_row
 from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
 

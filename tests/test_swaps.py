@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eftvideo.skeletons import COCO17, mirror_index
+from eftvideo.geometry.skeletons import COCO17, mirror_index
 from eftvideo.swaps import mend_swaps, swapped_frames
 from eftvideo.types import Detections, FrameDetections
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo import camera
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
-from eftvideo.rotations import rotation_angle
-from eftvideo.skeletons import COCO17, SMPL24, mirror_index
+from eftvideo.geometry import camera
+from eftvideo.geometry.rotations import rotation_angle
+from eftvideo.geometry.skeletons import COCO17, SMPL24, mirror_index
 from eftvideo.synthetic import examples, observer, postures, scenes
 from eftvideo.synthetic.motions import Motion, MotionLibrary, is_held_out, mirror
 from eftvideo.synthetic.turns import OVER, PEAK_DEG_S, add_turns
@@ -68,7 +68,7 @@ def test_missing_library_is_named(tmp_path):
 
 def test_mirrored_poses_are_mirror_images(body):
     g = generator()
-    from eftvideo.rotations import axis_angle_to_matrix
+    from eftvideo.geometry.rotations import axis_angle_to_matrix
 
     motion = Motion(
         axis_angle_to_matrix(0.4 * torch.randn(2, 1, 24, 3, generator=g)), torch.zeros(2, 1, 3)

@@ -14,7 +14,7 @@ from eftvideo.bodies import load_body
 from eftvideo.datasets.threedpw import load_sequence
 from eftvideo.errors import ResultFormatError, UnsafeFileError
 from eftvideo.evaluate import evaluate
-from eftvideo.rotations import axis_angle_to_matrix
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 
 NUM = 7

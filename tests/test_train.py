@@ -56,7 +56,7 @@ def test_loss_falls(cfg):
 
 def test_a_perfect_answer_has_no_loss(cfg):
     from eftvideo.bodies import load_body
-    from eftvideo.camera import transl_to_pred_cam
+    from eftvideo.geometry.camera import transl_to_pred_cam
     from eftvideo.regressors.lifter import PELVIS_REST_M
     from eftvideo.types import Prediction, SmplParams
 

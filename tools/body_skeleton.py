@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from body_source import MIRROR, Array
 
-from eftvideo.skeletons import SMPL24, SMPL24_PARENTS
+from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
 
 PARENTS = SMPL24_PARENTS
 JOINT_NAMES = list(SMPL24)

@@ -20,7 +20,7 @@ from torch import Tensor
 from eftvideo import eft
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import CropConfig
-from eftvideo.crops import crop_people
+from eftvideo.geometry.crops import crop_people
 from eftvideo.regressors.lifter import Model
 from eftvideo.shapes import GOOD_SHARE, robust_mean
 from eftvideo.synthetic.examples import observe_scenes, posed_points

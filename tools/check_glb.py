@@ -27,9 +27,9 @@ from chromium import Chromium
 
 from eftvideo.config import RerenderConfig
 from eftvideo.export import export_result
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.rerender import render_result
 from eftvideo.results import Result, load_result
-from eftvideo.skeletons import SMPL24
 
 LIMIT_MM, LIMIT_OUTLINE = 1.0, 0.95
 VALIDATE = """

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from eftvideo.geometry.skeletons import SMPL24, mirror_index
 from eftvideo.priors import NUM_ANGLES
-from eftvideo.skeletons import SMPL24, mirror_index
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.weights import sha256_of
 

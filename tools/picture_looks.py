@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from eftvideo.bodies import BodyModel
-from eftvideo.skeletons import SMPL24
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.types import SmplParams
 
 SKIN_RGB = ((242, 208, 182), (224, 172, 140), (198, 134, 98), (141, 85, 58), (88, 54, 38))

@@ -7,11 +7,12 @@ from picture_data import Pictures
 from picture_variety import plain
 from torch import Tensor
 
-from eftvideo import camera, metrics
+from eftvideo import metrics
 from eftvideo.bodies import BodyModel
-from eftvideo.crops import CROP_SIDE_PX
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import CROP_SIDE_PX
+from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.regressors import Regressor
-from eftvideo.skeletons import LIMB12, SMPL24, select
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops, Prediction
 

@@ -9,7 +9,7 @@ from picture_data import Pictures
 from torch import Tensor
 from torch.nn import functional as F
 
-from eftvideo.skeletons import SMPL24, mirror_index
+from eftvideo.geometry.skeletons import SMPL24, mirror_index
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops
 

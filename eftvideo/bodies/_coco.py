@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eftvideo.skeletons import COCO17, FEET6, SMPL24
+from eftvideo.geometry.skeletons import COCO17, FEET6, SMPL24
 
 NUM_VERTICES = 6890
 KEYPOINT_NAMES: tuple[str, ...] = COCO17 + FEET6

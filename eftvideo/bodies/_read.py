@@ -12,7 +12,7 @@ import numpy as np
 from eftvideo.bodies import _coco
 from eftvideo.bodies._reduced import BodyTables
 from eftvideo.errors import UnsafeFileError, WeightsCorruptError
-from eftvideo.skeletons import COCO17, SMPL24, SMPL24_PARENTS
+from eftvideo.geometry.skeletons import COCO17, SMPL24, SMPL24_PARENTS
 from eftvideo.unpickle import SMPL_ALLOWED, load_pickle, to_array
 
 NUM_BETAS = 10

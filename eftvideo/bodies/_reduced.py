@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eftvideo.skeletons import SMPL24, SMPL24_PARENTS
+from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
 
 NUM_JOINTS = len(SMPL24)
 _LEVELS = (3, 3, 3, 2, 3, 3, 2, 2, 2)

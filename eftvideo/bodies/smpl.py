@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from eftvideo.bodies._read import NUM_BETAS, SMPL_LICENCE, BodyFile, read_body
 from eftvideo.bodies._reduced import NUM_JOINTS, ReducedBody
-from eftvideo.skeletons import COCO17, SMPL24
+from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.types import SmplParams
 from eftvideo.weights import WeightSpec, sha256_of
 

@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from eftvideo.camera import MIN_DEPTH_M, crop_view_rotation
 from eftvideo.exporters import Scene, write_whole
+from eftvideo.geometry.camera import MIN_DEPTH_M, crop_view_rotation
+from eftvideo.geometry.skeletons import COCO17
 from eftvideo.motion import Motion, Up
-from eftvideo.skeletons import COCO17
 
 VERSION = 0.1
 BBOX_SIDE_PX = 200.0

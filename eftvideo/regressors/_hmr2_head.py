@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eftvideo.geometry.rotations import six_d_to_matrix
 from eftvideo.regressors._own_weights import Own, linear, norm
 from eftvideo.regressors._raw import NUM_BETAS, NUM_CAM, NUM_POSE
-from eftvideo.rotations import six_d_to_matrix
 
 
 @dataclass(frozen=True)

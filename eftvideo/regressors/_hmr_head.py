@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eftvideo import camera
+from eftvideo.geometry import camera
+from eftvideo.geometry.rotations import six_d_to_matrix
 from eftvideo.regressors._hmr_files import CameraConvention
 from eftvideo.regressors._own_weights import Own, linear, times
 from eftvideo.regressors._raw import NUM_BETAS, NUM_CAM, NUM_POSE, NUM_RAW, RAW_SIZES
-from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
 
 HEAD = ("fc1", "fc2", "decpose", "decshape", "deccam")

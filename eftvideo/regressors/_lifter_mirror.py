@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from eftvideo.geometry.skeletons import COCO17, SMPL24, mirror_index
 from eftvideo.regressors._raw import NUM_BETAS, NUM_POSE, NUM_RAW
-from eftvideo.skeletons import COCO17, SMPL24, mirror_index
 
 PER_FRAME = 17 * 3 + 1
 """x, y and trust of each keypoint, and whether the person was seen."""

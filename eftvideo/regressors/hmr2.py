@@ -17,10 +17,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from eftvideo import camera
 from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.config import CropConfig
 from eftvideo.errors import ConfigError
+from eftvideo.geometry import camera
 from eftvideo.regressors._hmr2_head import (
     HeadConfig,
     SmplHead,

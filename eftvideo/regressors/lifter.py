@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eftvideo import camera
 from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
+from eftvideo.geometry import camera
+from eftvideo.geometry.rotations import six_d_to_matrix
 from eftvideo.regressors import _own_weights as own_weights
 from eftvideo.regressors._lifter_mirror import PER_FRAME, mirrored_layout
 from eftvideo.regressors._raw import NUM_RAW, RAW_SIZES
-from eftvideo.rotations import six_d_to_matrix
 from eftvideo.types import Crops, Prediction, SmplParams
 from eftvideo.weights import WeightSpec, load_safetensors
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
 from eftvideo.renderers import DrawnPerson
 from eftvideo.renderers._flat import FlatRenderer
 from eftvideo.renderers._paint import Stroke, strokes
-from eftvideo.skeletons import SMPL24, SMPL24_PARENTS
 
 _WIDTH_PER_SIZE = 1 / 60
 """Line width over the larger side of the person."""

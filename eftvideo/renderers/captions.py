@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.renderers import DrawnPerson
 from eftvideo.renderers._flat import FlatRenderer
 from eftvideo.renderers._paint import words
-from eftvideo.skeletons import SMPL24
 
 _ABOVE_HEAD_M = 0.25
 """The head's joint is in the neck of the skull; the words start above the hair."""

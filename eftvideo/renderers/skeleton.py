@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from eftvideo.geometry.skeletons import COCO17_BONES, COCO17_FACE
 from eftvideo.renderers import DrawnPerson
 from eftvideo.renderers._flat import FlatRenderer
 from eftvideo.renderers._paint import Stroke, strokes
-from eftvideo.skeletons import COCO17_BONES, COCO17_FACE
 
 MIN_SCORE = 0.3
 """Keypoints below are not drawn: the detector guesses hidden joints with low scores."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from eftvideo import camera
 from eftvideo.bodies import BodyModel
 from eftvideo.config import CropConfig
-from eftvideo.crops import crop_people
+from eftvideo.geometry import camera
+from eftvideo.geometry.crops import crop_people
 from eftvideo.synthetic.motions import Motion, MotionLibrary
 from eftvideo.synthetic.observer import NoiseConfig, Observation, observe, self_hidden
 from eftvideo.synthetic.scenes import (

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from eftvideo.errors import ConfigError
-from eftvideo.rotations import axis_angle_to_matrix
-from eftvideo.skeletons import SMPL24, mirror_index
+from eftvideo.geometry.rotations import axis_angle_to_matrix
+from eftvideo.geometry.skeletons import SMPL24, mirror_index
 
 KEYS = ("body_pose", "global_orient", "transl", "clip", "clip_names", "distinct")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftvideo.skeletons import COCO17, SMPL24, mirror_index
+from eftvideo.geometry.skeletons import COCO17, SMPL24, mirror_index
 
 _KINDS = ("face", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 _KIND_OF = torch.tensor(

@@ -11,8 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from eftvideo.rotations import about_axis, axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.skeletons import SMPL24
+from eftvideo.geometry.rotations import about_axis, axis_angle_to_matrix, matrix_to_axis_angle
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.synthetic.motions import Motion
 
 _Q = math.pi / 2

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftvideo.rotations import about_axis, axis_angle_to_matrix
-from eftvideo.skeletons import SMPL24
+from eftvideo.geometry.rotations import about_axis, axis_angle_to_matrix
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.synthetic.motions import Motion
 from eftvideo.synthetic.postures import make_up
 

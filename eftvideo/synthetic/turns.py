@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from eftvideo.rotations import axis_angle_to_matrix
+from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.synthetic.motions import Motion
 from eftvideo.synthetic.scenes import log_uniform
 
