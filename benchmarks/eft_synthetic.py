@@ -26,7 +26,7 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
-from eftvideo.weights import resolve
+from eftvideo.weights.locate import resolve
 
 OTHERS: dict[str, dict[str, Any]] = {
     "nothing stays": {"stay_weight": 0.0},

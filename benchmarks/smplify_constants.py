@@ -27,7 +27,7 @@ from eftvideo.config import EftConfig, SmplifyConfig
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
 from eftvideo.types import Crops, FitResult
-from eftvideo.weights import resolve
+from eftvideo.weights.locate import resolve
 
 Method = Callable[[Model, BodyModel, Crops, FitResult], FitResult]
 COLUMNS = ("mpjpe", "pa_mpjpe", "seen", "seen_median", "true", "steps", "rejected", "ms")

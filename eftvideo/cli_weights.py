@@ -52,7 +52,7 @@ def register(
 
     def _fetch(name: str, out: Path | None, output: Console, quiet: bool) -> None:
         from eftvideo.doctor import published_weights
-        from eftvideo.fetch import fetch
+        from eftvideo.weights.download import fetch
 
         spec = published_weights()[name]
         say = (lambda text: None) if quiet else output.print

@@ -26,7 +26,7 @@ from eftvideo.progress import Progress
 from eftvideo.results import Result
 from eftvideo.tracks import TrackRow
 from eftvideo.types import REJECTED
-from eftvideo.weights import WeightStatus
+from eftvideo.weights.locate import WeightStatus
 
 PLAIN_INTERVAL_S = 5.0
 """Time between progress lines where the error stream is no terminal."""

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eftvideo import plugins, weights
+from eftvideo import plugins
 from eftvideo.errors import EftVideoError
-from eftvideo.weights import WeightSpec, WeightStatus
+from eftvideo.weights import locate as weights
+from eftvideo.weights.locate import WeightSpec, WeightStatus
 
 MIN_FREE_GB = 1.0
 """An hour of 1080p overlay is about this big."""

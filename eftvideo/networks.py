@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from eftvideo import plugins, weights
+from eftvideo import plugins
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, WeightsNotFoundError
 from eftvideo.pose_only import PoseOnly
 from eftvideo.regressors import Regressor
 from eftvideo.retarget import Retargeted
+from eftvideo.weights import locate as weights
 
 log = logging.getLogger(__name__)
 

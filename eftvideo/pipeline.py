@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from eftvideo import overlay, plugins, weights
+from eftvideo import overlay, plugins
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.close_ups import CloseUps
 from eftvideo.config import CropConfig, RunConfig
@@ -34,6 +34,7 @@ from eftvideo.tracks import clean_tracks, drop_unseen, track_table
 from eftvideo.tuning import settled
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
 from eftvideo.video import VideoReader, open_video
+from eftvideo.weights import locate as weights
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from eftvideo.errors import WeightsCorruptError
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.weights import WeightSpec, load_safetensors, resolve
+from eftvideo.weights.locate import WeightSpec, load_safetensors, resolve
 
 NUM_ANGLES = 69
 """Axis-angle of SMPL's joints 1 to 23, one after the other."""

@@ -57,7 +57,7 @@ def body() -> BodyModel:
 def regressor() -> Model:
     """The lifter that is shipped; nobody changes it."""
     from eftvideo.regressors.lifter import Model
-    from eftvideo.weights import resolve
+    from eftvideo.weights.locate import resolve
 
     return Model.from_weights(resolve(Model.spec))
 

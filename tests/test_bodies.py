@@ -17,7 +17,7 @@ from eftvideo.errors import UnsafeFileError, WeightsCorruptError, WeightsNotFoun
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.regressors.lifter import PELVIS_REST_M
 from eftvideo.types import SmplParams
-from eftvideo.weights import ENV_FOLDER, sha256_of
+from eftvideo.weights.locate import ENV_FOLDER, sha256_of
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.errors import (
     CheckpointMismatchError,
     UnsafeFileError,
     WeightsCorruptError,
     WeightsNotFoundError,
 )
+from eftvideo.weights.checkpoints import load_exactly, read_tensors
 
 FORMATS = pytest.mark.parametrize("is_zip", [True, False])
 

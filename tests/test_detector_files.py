@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from eftvideo import weights
 from eftvideo.config import DetectConfig
 from eftvideo.detectors import _yolo_weights
 from eftvideo.errors import (
@@ -18,6 +17,7 @@ from eftvideo.errors import (
     WeightsCorruptError,
     WeightsNotFoundError,
 )
+from eftvideo.weights import locate as weights
 
 torch = pytest.importorskip("torch")
 yolo_pose = pytest.importorskip("eftvideo.detectors.yolo_pose")

@@ -13,12 +13,12 @@ from functools import partial
 import pytest
 from typer.testing import CliRunner
 
-from eftvideo import weights
 from eftvideo.cli import app
 from eftvideo.errors import WeightsCorruptError, WeightsNotFoundError
-from eftvideo.fetch import fetch
 from eftvideo.regressors.hmr import Model
-from eftvideo.weights import ENV_FOLDER, WeightSpec
+from eftvideo.weights import locate as weights
+from eftvideo.weights.download import fetch
+from eftvideo.weights.locate import ENV_FOLDER, WeightSpec
 
 CONTENT = bytes(range(256)) * 4000
 

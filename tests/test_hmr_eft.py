@@ -25,7 +25,7 @@ from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.results import load_result
 from eftvideo.tuning import Weights, settled
 from eftvideo.types import FITTED
-from eftvideo.weights import resolve
+from eftvideo.weights.locate import resolve
 from tests.pixel_people import UNTRAINED_EFT, two_people
 
 SMALL = HmrConfig(depth=18, crop_size_px=64, body="neutral", width=16, hidden=128)

@@ -14,7 +14,7 @@ from conftest import NUM_TINY
 from media import ffmpeg
 from smplx.utils import Struct
 
-from eftvideo import pipeline, plugins, weights
+from eftvideo import pipeline, plugins
 from eftvideo.bodies.smpl import NEUTRAL_BODY
 from eftvideo.config import (
     ClipConfig,
@@ -31,6 +31,7 @@ from eftvideo.progress import Progress
 from eftvideo.results import Result, load_result
 from eftvideo.types import FITTED, REJECTED
 from eftvideo.video import open_video
+from eftvideo.weights import locate as weights
 
 SHORT = replace(
     RunConfig(), clip=ClipConfig(end_s=0.1), smooth=SmoothConfig(strength=0.0, fill_gaps=False)

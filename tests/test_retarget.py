@@ -13,7 +13,7 @@ from eftvideo.geometry import camera
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.regressors.lifter import Model
 from eftvideo.retarget import Retargeted, betas_map, rest_points
-from eftvideo.weights import resolve
+from eftvideo.weights.locate import resolve
 from tests.test_lifter import some_crops
 
 

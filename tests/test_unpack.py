@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from eftvideo.errors import WeightsCorruptError
-from eftvideo.unpack import take_member
+from eftvideo.weights.archive import take_member
 
 CONTENT = bytes(range(256)) * 5000
 

@@ -14,7 +14,6 @@ import pytest
 import scipy.sparse
 from smpl_files import Call, Ch, Select, chumpy_modules, hostile_pickles, write_smpl_pickle
 
-from eftvideo import unpickle
 from eftvideo.bodies import import_smpl
 from eftvideo.bodies._convert import gender_of
 from eftvideo.bodies._read import read_arrays, read_body
@@ -25,8 +24,9 @@ from eftvideo.errors import (
     WeightsCorruptError,
     WeightsNotFoundError,
 )
-from eftvideo.unpickle import load_pickle, to_array
-from eftvideo.weights import ENV_FOLDER
+from eftvideo.weights import unpickle
+from eftvideo.weights.locate import ENV_FOLDER
+from eftvideo.weights.unpickle import load_pickle, to_array
 
 
 @pytest.fixture(scope="module")

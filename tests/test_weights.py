@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from eftvideo import weights
 from eftvideo.errors import WeightsCorruptError, WeightsNotFoundError
-from eftvideo.weights import WeightSpec, WeightStatus
+from eftvideo.weights import locate as weights
+from eftvideo.weights.locate import WeightSpec, WeightStatus
 
 SPEC = WeightSpec("thing.bin", None, "CC0-1.0", "made up", "https://example.org/thing")
 

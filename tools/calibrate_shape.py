@@ -27,7 +27,7 @@ from eftvideo.synthetic.examples import observe_scenes, posed_points
 from eftvideo.synthetic.motions import Motion, MotionLibrary
 from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig, draw_scenes
-from eftvideo.weights import resolve
+from eftvideo.weights.locate import resolve
 
 FPS = 30
 FRAMES = 45

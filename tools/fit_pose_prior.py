@@ -19,7 +19,7 @@ from torch import Tensor
 from eftvideo.geometry.skeletons import SMPL24, mirror_index
 from eftvideo.priors import NUM_ANGLES
 from eftvideo.synthetic.motions import MotionLibrary
-from eftvideo.weights import sha256_of
+from eftvideo.weights.locate import sha256_of
 
 NUM_GAUSSIANS = 8
 """SMPLify's number (Bogo et al. 2016, section 3.2)."""

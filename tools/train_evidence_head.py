@@ -21,11 +21,11 @@ from picture_data import Pictures, alone, read_pictures
 from picture_scores import errors
 from torch import Tensor, nn
 
-from eftvideo import weights
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import Model
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
+from eftvideo.weights import locate as weights
 
 BATCH = 256
 EVAL_EVERY = 5

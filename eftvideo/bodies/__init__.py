@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from eftvideo import plugins, weights
+from eftvideo import plugins
 from eftvideo.errors import WeightsNotFoundError
+from eftvideo.weights import locate as weights
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ import numpy as np
 from eftvideo.bodies import _coco
 from eftvideo.bodies._read import SMPL_LICENCE, check_arrays, read_arrays
 from eftvideo.errors import ConfigError, VideoWriteError, WeightsCorruptError, WeightsNotFoundError
-from eftvideo.weights import sha256_of, user_folder
+from eftvideo.weights.locate import sha256_of, user_folder
 
 _GENDERS = {"neutral": "NEUTRAL", "n": "NEUTRAL", "female": "FEMALE", "f": "FEMALE"}
 _GENDERS |= {"male": "MALE", "m": "MALE"}

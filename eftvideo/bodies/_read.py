@@ -13,7 +13,7 @@ from eftvideo.bodies import _coco
 from eftvideo.bodies._reduced import BodyTables
 from eftvideo.errors import UnsafeFileError, WeightsCorruptError
 from eftvideo.geometry.skeletons import COCO17, SMPL24, SMPL24_PARENTS
-from eftvideo.unpickle import SMPL_ALLOWED, load_pickle, to_array
+from eftvideo.weights.unpickle import SMPL_ALLOWED, load_pickle, to_array
 
 NUM_BETAS = 10
 _SHAPES: dict[str, tuple[int | str | None, ...]] = {

@@ -19,7 +19,7 @@ from eftvideo.bodies._read import NUM_BETAS, SMPL_LICENCE, BodyFile, read_body
 from eftvideo.bodies._reduced import NUM_JOINTS, ReducedBody
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.types import SmplParams
-from eftvideo.weights import WeightSpec, sha256_of
+from eftvideo.weights.locate import WeightSpec, sha256_of
 
 NEUTRAL_BODY = WeightSpec(
     file="neutral_body.npz",

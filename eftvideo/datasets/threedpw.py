@@ -16,7 +16,7 @@ import torch
 from eftvideo.errors import ResultFormatError, WeightsCorruptError
 from eftvideo.evaluate_truth import Truth, make_truth
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.unpickle import load_pickle, to_array
+from eftvideo.weights.unpickle import load_pickle, to_array
 
 FPS = 30.0
 """Of the pictures and of everything read here; the 60 Hz arrays are left alone."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-from eftvideo import weights
 from eftvideo.errors import ConfigError, WeightsNotFoundError
+from eftvideo.weights import locate as weights
 
 PACKAGED_NAME = "yolo11n-pose"
 PACKAGED = weights.WeightSpec(

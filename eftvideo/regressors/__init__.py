@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eftvideo.config import CropConfig
 from eftvideo.types import Crops, Prediction
-from eftvideo.weights import WeightSpec
+from eftvideo.weights.locate import WeightSpec
 
 
 class Regressor(Protocol):

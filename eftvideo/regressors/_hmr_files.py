@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from eftvideo.weights import WeightSpec
+from eftvideo.weights.locate import WeightSpec
 
 log = logging.getLogger(__name__)
 

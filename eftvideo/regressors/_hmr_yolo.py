@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eftvideo.checkpoints import load_exactly
 from eftvideo.config import CropConfig
 from eftvideo.errors import ConfigError
 from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
 from eftvideo.regressors._own_weights import Own, by_layer, linear, norm
 from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS, YoloTrunk
 from eftvideo.types import Crops, Prediction
-from eftvideo.weights import WeightSpec
+from eftvideo.weights.checkpoints import load_exactly
+from eftvideo.weights.locate import WeightSpec
 
 ARCHITECTURE = "eftvideo.hmr_yolo"
 ENCODE_ROWS = 16

@@ -17,7 +17,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors._hmr_files import (
@@ -32,7 +31,8 @@ from eftvideo.regressors._hmr_yolo import YoloHmr
 from eftvideo.regressors._own_weights import Own, by_layer
 from eftvideo.regressors._resnet import BLOCKS, ResNet
 from eftvideo.types import Crops, Prediction
-from eftvideo.weights import load_safetensors
+from eftvideo.weights.checkpoints import load_exactly, read_tensors
+from eftvideo.weights.locate import load_safetensors
 
 PIXEL_MEAN, PIXEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in 0..1."""

@@ -17,7 +17,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from eftvideo.checkpoints import load_exactly, read_tensors
 from eftvideo.config import CropConfig
 from eftvideo.errors import ConfigError
 from eftvideo.geometry import camera
@@ -30,7 +29,8 @@ from eftvideo.regressors._own_weights import Own, by_layer
 from eftvideo.regressors._raw import RAW_SIZES
 from eftvideo.regressors._vit import Vit, VitConfig
 from eftvideo.types import Crops, Prediction, SmplParams
-from eftvideo.weights import WeightSpec
+from eftvideo.weights.checkpoints import load_exactly, read_tensors
+from eftvideo.weights.locate import WeightSpec
 
 log = logging.getLogger(__name__)
 

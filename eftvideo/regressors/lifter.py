@@ -27,7 +27,7 @@ from eftvideo.regressors import _own_weights as own_weights
 from eftvideo.regressors._lifter_mirror import PER_FRAME, mirrored_layout
 from eftvideo.regressors._raw import NUM_RAW, RAW_SIZES
 from eftvideo.types import Crops, Prediction, SmplParams
-from eftvideo.weights import WeightSpec, load_safetensors
+from eftvideo.weights.locate import WeightSpec, load_safetensors
 
 PELVIS_REST_M = (0.0, -0.2233, 0.0282)
 """The pelvis of the shipped body at rest, the same for all betas: the network places the pelvis."""

@@ -18,7 +18,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from eftvideo.unpickle import SMPL_ALLOWED, AllowListUnpickler, Sealed
+from eftvideo.weights.unpickle import SMPL_ALLOWED, AllowListUnpickler, Sealed
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _STORAGES = {

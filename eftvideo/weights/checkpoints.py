@@ -14,7 +14,7 @@ from eftvideo.errors import (
     WeightsCorruptError,
     WeightsNotFoundError,
 )
-from eftvideo.torch_files import StoredTensor, open_archive
+from eftvideo.weights.torch_files import StoredTensor, open_archive
 
 WRAPPERS = ("model", "state_dict", "gen_state_dict")
 """Keys under which checkpoints keep the network's tensors."""

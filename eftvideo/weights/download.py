@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eftvideo import weights
 from eftvideo.errors import ConfigError, WeightsCorruptError, WeightsNotFoundError
-from eftvideo.unpack import take_member
-from eftvideo.weights import WeightSpec
+from eftvideo.weights import locate as weights
+from eftvideo.weights.archive import take_member
+from eftvideo.weights.locate import WeightSpec
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_S = 30.0

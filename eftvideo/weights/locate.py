@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ENV_FOLDER = "EFTVIDEO_WEIGHTS"
 """Environment variable that names a folder with the user's own weight files."""
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
