@@ -21,7 +21,7 @@ from eftvideo.geometry.skeletons import COCO17
 from eftvideo.pipeline import choose_device, detect_people
 from eftvideo.progress import Progress
 from eftvideo.tracklets import Tracklet, gather
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 WINDOW = 9
 HALF = WINDOW // 2

@@ -37,7 +37,7 @@ from eftvideo.regressors import Regressor
 from eftvideo.sightings import TrackMemory, crops_of
 from eftvideo.tuning import Weights, settled
 from eftvideo.types import Crops
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sports2d_demo_short.mp4"
 FIELDS = (("way", 26), ("steps", 8), ("px before", 11), ("px after", 10), ("worst", 8), ("/s", 9))

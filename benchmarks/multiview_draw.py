@@ -10,7 +10,7 @@ import numpy as np
 
 from eftvideo.config import ClipConfig
 from eftvideo.geometry.skeletons import COCO17_BONES
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 Layer = tuple[tuple[int, int, int], np.ndarray]
 """A colour (RGB) and (17, 2) px, NaN where not to be drawn."""

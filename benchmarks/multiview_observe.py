@@ -22,7 +22,7 @@ from eftvideo.config import DetectConfig, RunConfig
 from eftvideo.pipeline import detect_people
 from eftvideo.progress import Progress
 from eftvideo.types import FrameDetections
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 TURNS_DEG = (-50.0, -25.0, 0.0, 25.0, 50.0)
 CLOSE_UP_PX = 448

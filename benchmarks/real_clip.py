@@ -22,7 +22,7 @@ from eftvideo.fitting import fit_people
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.pipeline import choose_device, detect_people, full_frame_camera, load_regressor
 from eftvideo.progress import Progress
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 
 def timed(cfg, frames, regressor, body, view, device):  # noqa: ANN001, ANN201

@@ -25,7 +25,6 @@ from rendered_scene import Look, Painter, background, dress
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RenderConfig
-from eftvideo.encode import VideoWriter
 from eftvideo.evaluate import evaluate
 from eftvideo.evaluate_body import Bodies
 from eftvideo.evaluate_truth import Truth, load_truth, make_truth, save_truth
@@ -33,7 +32,8 @@ from eftvideo.geometry.rotations import about_axis, matrix_to_axis_angle
 from eftvideo.pipeline import run_video
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.types import SmplParams, VideoInfo
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
+from eftvideo.video.writer import VideoWriter
 
 STRIDE = 2
 """The library has 30 frames a second, the clips 15."""

@@ -28,7 +28,7 @@ from multiview_truth import LIMBS, Truth, find_truth, refine_cameras
 from eftvideo.config import RunConfig, SecondLook
 from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.types import FrameDetections
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 SMALL = 0.05
 """Errors up to this share of the box's longer side are the detector's blur, not its mistakes."""

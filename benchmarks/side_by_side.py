@@ -22,13 +22,13 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.fitting import fit_people
 from eftvideo.overlay import DrawnPeople, renderers
-from eftvideo.pictures import jpeg_bytes, resize, write_whole, write_words
 from eftvideo.pipeline import detect_people, full_frame_camera, load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.progress import Progress
 from eftvideo.results import Result
 from eftvideo.types import VideoFrame
-from eftvideo.video import VideoReader, open_video
+from eftvideo.video.images import jpeg_bytes, resize, write_whole, write_words
+from eftvideo.video.reader import VideoReader, open_video
 
 AROUND_S = 1.0
 HEIGHT_PX = 300

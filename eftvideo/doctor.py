@@ -100,7 +100,7 @@ def _library(name: str, module: str) -> Check:
 
 
 def _ffmpeg() -> Check:
-    from eftvideo.probe import ffmpeg_exe
+    from eftvideo.video.probe import ffmpeg_exe
 
     exe = ffmpeg_exe()
     done = subprocess.run([exe, "-version"], capture_output=True, text=True, check=True, timeout=30)

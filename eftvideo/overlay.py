@@ -11,13 +11,13 @@ import numpy as np
 from eftvideo import plugins
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
-from eftvideo.encode import VideoWriter
 from eftvideo.errors import MissingDependencyError
 from eftvideo.posed import vertices
 from eftvideo.progress import Progress
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
 from eftvideo.results import Result
-from eftvideo.video import VideoReader
+from eftvideo.video.reader import VideoReader
+from eftvideo.video.writer import VideoWriter
 
 log = logging.getLogger(__name__)
 POSE_BATCH = 64

@@ -28,12 +28,12 @@ from eftvideo.progress import Progress
 from eftvideo.report import write_report
 from eftvideo.results import Result, save_result
 from eftvideo.second_look import SecondLook
-from eftvideo.shots import CutDetector
 from eftvideo.swaps import mend_swaps
 from eftvideo.tracks import clean_tracks, drop_unseen, track_table
 from eftvideo.tuning import settled
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
-from eftvideo.video import VideoReader, open_video
+from eftvideo.video.cuts import CutDetector
+from eftvideo.video.reader import VideoReader, open_video
 from eftvideo.weights import locate as weights
 
 log = logging.getLogger(__name__)

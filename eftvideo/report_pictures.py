@@ -8,12 +8,12 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RenderConfig, RerenderConfig
-from eftvideo.pictures import jpeg_bytes, resize
 from eftvideo.progress import Progress
 from eftvideo.rerender_panels import Grid
 from eftvideo.results import Result
 from eftvideo.types import REJECTED, VideoFrame
-from eftvideo.video import VideoReader
+from eftvideo.video.images import jpeg_bytes, resize
+from eftvideo.video.reader import VideoReader
 
 NUM_KEY, NUM_WORST, MAX_REJECTED = 6, 3, 24
 _KEY_WIDTH_PX, _THUMB_HEIGHT_PX = 640, 180

@@ -18,7 +18,7 @@ from eftvideo.rerender_files import FrameSink, Pictures, Video, make_gif
 from eftvideo.rerender_panels import LAYERS, Grid
 from eftvideo.rerender_views import VIEWS
 from eftvideo.results import Result
-from eftvideo.video import VideoReader, open_video
+from eftvideo.video.reader import VideoReader, open_video
 
 Config = TypeVar("Config", ClipConfig, RenderConfig)
 _AS_RUN = {"mesh": ("mesh",), "skeleton": ("skeleton",), "both": ("mesh", "skeleton")}

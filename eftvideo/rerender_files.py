@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from eftvideo.config import ClipConfig, RenderConfig
-from eftvideo.encode import VideoWriter
 from eftvideo.errors import VideoWriteError
-from eftvideo.pictures import png_bytes, write_whole
-from eftvideo.probe import ffmpeg_exe, input_url
 from eftvideo.types import VideoFrame, VideoInfo
+from eftvideo.video.images import png_bytes, write_whole
+from eftvideo.video.probe import ffmpeg_exe, input_url
+from eftvideo.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from typing_extensions import Self

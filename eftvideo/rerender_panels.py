@@ -17,11 +17,11 @@ from eftvideo.config import RenderConfig, RerenderConfig
 from eftvideo.errors import MissingDependencyError
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.overlay import DrawnPeople
-from eftvideo.pictures import draw_lines, resize, write_words
 from eftvideo.renderers import DrawnPerson, Renderer
 from eftvideo.rerender_views import View, fit_ground, floor_lines, make_view
 from eftvideo.results import Result
 from eftvideo.types import FILLED, REJECTED, VideoFrame
+from eftvideo.video.images import draw_lines, resize, write_words
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -15,13 +15,13 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.errors import EftVideoError
-from eftvideo.pictures import jpeg_bytes, jpeg_image, resize
 from eftvideo.posed import vertices
 from eftvideo.renderers import track_colour
 from eftvideo.rerender import open_for
 from eftvideo.results import Result
 from eftvideo.types import FILLED, REJECTED
-from eftvideo.video import VideoReader
+from eftvideo.video.images import jpeg_bytes, jpeg_image, resize
+from eftvideo.video.reader import VideoReader
 
 log = logging.getLogger(__name__)
 

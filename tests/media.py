@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eftvideo.probe import ffmpeg_exe
+from eftvideo.video.probe import ffmpeg_exe
 
 BITS = 8
 WIDTH, HEIGHT = 128, 64

@@ -8,7 +8,7 @@ from eftvideo.config import EftConfig
 from eftvideo.geometry.resample import cut_out
 from eftvideo.rows import crops_of_rows
 from eftvideo.types import Crops
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 from tests.conftest import FinishedRun
 
 # Steps are large, and where to go is far from the first answer.

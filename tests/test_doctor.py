@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import pytest
 
-from eftvideo import doctor, probe
+from eftvideo import doctor
 from eftvideo.bodies import smpl
 from eftvideo.detectors import _yolo_weights
 from eftvideo.doctor import Check
 from eftvideo.errors import MissingDependencyError, WeightsNotFoundError
+from eftvideo.video import probe
 from eftvideo.weights import locate as weights
 
 

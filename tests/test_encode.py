@@ -13,11 +13,11 @@ import pytest
 from media import ffmpeg, make_clip, numbered_frame, read_number, stream_hash, tone
 
 from eftvideo.config import ClipConfig
-from eftvideo.encode import VideoWriter
 from eftvideo.errors import VideoWriteError
-from eftvideo.probe import probe
 from eftvideo.types import VideoInfo
-from eftvideo.video import open_video
+from eftvideo.video.probe import probe
+from eftvideo.video.reader import open_video
+from eftvideo.video.writer import VideoWriter
 
 X264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 

@@ -17,7 +17,7 @@ from eftvideo.evaluate_match import project_points
 from eftvideo.evaluate_truth import load_truth
 from eftvideo.renderers.pyrender_mesh import probe_gl
 from eftvideo.synthetic.motions import MotionLibrary
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 # A process of its own: the benchmark binds PyOpenGL through pyrender, in its own way.

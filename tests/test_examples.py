@@ -11,8 +11,8 @@ import pytest
 from conftest import EXAMPLE, ROOT, FinishedRun
 from media import ffmpeg
 
-from eftvideo.probe import probe
 from eftvideo.results import load_result
+from eftvideo.video.probe import probe
 
 SCRIPTS = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
 

@@ -26,11 +26,11 @@ from eftvideo.config import (
 )
 from eftvideo.errors import ConfigError, MissingDependencyError, VideoWriteError
 from eftvideo.pipeline import run_video
-from eftvideo.probe import probe
 from eftvideo.progress import Progress
 from eftvideo.results import Result, load_result
 from eftvideo.types import FITTED, REJECTED
-from eftvideo.video import open_video
+from eftvideo.video.probe import probe
+from eftvideo.video.reader import open_video
 from eftvideo.weights import locate as weights
 
 SHORT = replace(

@@ -17,12 +17,12 @@ from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.pipeline import run_video
 from eftvideo.posed import body_of, vertices
-from eftvideo.probe import probe
 from eftvideo.rerender import render_result, stored
 from eftvideo.rerender_panels import panel_layout
 from eftvideo.rerender_views import OWN, Ground, fit_ground, floor_lines, look, make_view
 from eftvideo.results import empty_rows
-from eftvideo.video import open_video
+from eftvideo.video.probe import probe
+from eftvideo.video.reader import open_video
 
 
 def frames_of(path):

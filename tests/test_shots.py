@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eftvideo.config import DetectConfig
-from eftvideo.shots import CutDetector
+from eftvideo.video.cuts import CutDetector
 
 THRESHOLD = DetectConfig().cut_threshold
 HEIGHT, WIDTH = 108, 192

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from media import ffmpeg, make_clip, numbered_frame, read_number, tone
 
-from eftvideo import decord_decode, ffmpeg_decode
 from eftvideo.config import ClipConfig
 from eftvideo.errors import ConfigError, VideoOpenError
-from eftvideo.probe import probe
-from eftvideo.video import open_video
+from eftvideo.video import decord as decord_decode
+from eftvideo.video import ffmpeg as ffmpeg_decode
+from eftvideo.video.probe import probe
+from eftvideo.video.reader import open_video
 
 X264 = ("-c:v", "libx264", "-g", "6", "-pix_fmt", "yuv420p")
 FORMATS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from eftvideo.video import open_video
+from eftvideo.video.reader import open_video
 
 FRAMES_A_CLIP = 24
 NOISE_SHARE = 0.3

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eftvideo import decord_decode, ffmpeg_decode
 from eftvideo.config import ClipConfig
 from eftvideo.errors import ConfigError, VideoOpenError
-from eftvideo.probe import MediaProbe, probe
 from eftvideo.types import VideoFrame, VideoInfo
+from eftvideo.video import decord as decord_decode
+from eftvideo.video import ffmpeg as ffmpeg_decode
+from eftvideo.video.probe import MediaProbe, probe
 
 if TYPE_CHECKING:
     from typing_extensions import Self

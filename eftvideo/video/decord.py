@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from eftvideo.probe import MediaProbe, ffmpeg_exe
+from eftvideo.video.probe import MediaProbe, ffmpeg_exe
 
 _log = logging.getLogger(__name__)
 

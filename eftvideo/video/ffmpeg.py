@@ -16,7 +16,7 @@ from typing import IO
 
 import numpy as np
 
-from eftvideo.probe import MediaProbe, ffmpeg_exe, input_url
+from eftvideo.video.probe import MediaProbe, ffmpeg_exe, input_url
 
 _SEEK_MARGIN_S = 10.0
 """Decoding begins this long before the wanted frame: MPEG-TS seeks are not exact."""

@@ -16,9 +16,9 @@ import numpy as np
 
 from eftvideo.config import ClipConfig, RenderConfig
 from eftvideo.errors import VideoWriteError
-from eftvideo.probe import MediaProbe, ffmpeg_exe, input_url, probe
-from eftvideo.raw_matroska import TICKS_PER_S, frame_header, stream_header
 from eftvideo.types import VideoInfo
+from eftvideo.video.matroska import TICKS_PER_S, frame_header, stream_header
+from eftvideo.video.probe import MediaProbe, ffmpeg_exe, input_url, probe
 
 if TYPE_CHECKING:
     from typing_extensions import Self

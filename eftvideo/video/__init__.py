@@ -1,0 +1,1 @@
+"""Clips in and out: frames with their times, cuts, encoded video, pictures."""
