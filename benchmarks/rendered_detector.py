@@ -28,8 +28,8 @@ from eftvideo.fitting import Camera, fit_people
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.pipeline import load_regressor
 from eftvideo.polish import polish_rows
-from eftvideo.results import Result, load_result
 from eftvideo.types import Detections, FrameDetections
+from eftvideo.types.result import Result, load_result
 
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 

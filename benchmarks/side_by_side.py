@@ -25,8 +25,8 @@ from eftvideo.overlay import DrawnPeople, renderers
 from eftvideo.pipeline import detect_people, full_frame_camera, load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.progress import Progress
-from eftvideo.results import Result
 from eftvideo.types import VideoFrame
+from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, resize, write_whole, write_words
 from eftvideo.video.reader import VideoReader, open_video
 

@@ -32,9 +32,9 @@ from eftvideo.outliers import soften_outliers
 from eftvideo.pipeline import load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
-from eftvideo.results import Result
 from eftvideo.rows import Rows
 from eftvideo.types import FrameDetections
+from eftvideo.types.result import Result
 
 WRISTS = [SMPL24.index("left_wrist"), SMPL24.index("right_wrist")]
 FAST_M_S = 2.0

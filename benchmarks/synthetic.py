@@ -32,11 +32,11 @@ from eftvideo.outliers import soften_outliers
 from eftvideo.pipeline import load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
-from eftvideo.results import Result
 from eftvideo.swaps import mend_swaps
 from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.types import Detections, FrameDetections
+from eftvideo.types.result import Result
 
 STEADY = NoiseConfig(
     bias=(0.004, 0.007, 0.007, 0.008, 0.011, 0.008, 0.007),

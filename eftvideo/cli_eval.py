@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eftvideo.evaluate import Evaluation
     from eftvideo.evaluate_body import Bodies
     from eftvideo.evaluate_truth import Truth
-    from eftvideo.results import Result
+    from eftvideo.types.result import Result
 
 _HELP = """
 Score a result against the truth: how far joints, mesh, picture and motion are off.
@@ -100,7 +100,7 @@ def _evaluate(
     regressor: Path | None,
 ) -> Evaluation:
     from eftvideo.evaluate import evaluate
-    from eftvideo.results import load_result
+    from eftvideo.types.result import load_result
 
     result, truth = load_result(result_file), _load_truth(truth_file)
     bodies = _bodies(result, truth, body, truth_bodies, regressor)

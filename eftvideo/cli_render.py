@@ -128,7 +128,7 @@ def register(
             )
             from eftvideo import console
             from eftvideo.rerender import render_result
-            from eftvideo.results import load_result
+            from eftvideo.types.result import load_result
 
             console.set_up_logging(errors, quiet=quiet, verbose=False)
             paths = render_result(

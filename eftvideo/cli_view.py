@@ -51,7 +51,7 @@ def register(
             if not 0 < port < 65536:
                 raise ConfigError(f"--port must be 1 to 65535, but got {port}")
             from eftvideo import console
-            from eftvideo.results import load_result
+            from eftvideo.types.result import load_result
             from eftvideo.viewer import Viewer
 
             console.set_up_logging(errors, quiet=False, verbose=False)

@@ -19,7 +19,7 @@ from eftvideo.evaluate_body import H36M17, Bodies, regressed_joints, vertex_erro
 from eftvideo.evaluate_match import GATE, Matches, match_people, result_points_px, truth_points_px
 from eftvideo.evaluate_truth import Truth
 from eftvideo.geometry.skeletons import COCO17, LIMB12, SMPL24, select
-from eftvideo.results import Result
+from eftvideo.types.result import Result
 
 CROP_SIDE_PX = 224.0
 LSP14: tuple[str, ...] = (

@@ -14,7 +14,7 @@ from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.exporters import Exporter, Scene
 from eftvideo.motion import Motion, Up, motions, usual_fps
 from eftvideo.posed import body_of
-from eftvideo.results import Result, load_result
+from eftvideo.types.result import Result, load_result
 
 log = logging.getLogger(__name__)
 

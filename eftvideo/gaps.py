@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.results import typed_rows
 from eftvideo.types import FILLED, FrameDetections
+from eftvideo.types.result import typed_rows
 
 _EVEN = ("bbox_xyxy", "keypoints2d", "betas", "crop_center_px", "crop_size_px", "focal_length_px")
 

@@ -20,7 +20,7 @@ from eftvideo.config import (
     Shape,
     Tracker,
 )
-from eftvideo.config_fit import SmplifyInit
+from eftvideo.config.fit import SmplifyInit
 
 DEFAULT = RunConfig()
 RecipeName = Literal["ours", "published"]

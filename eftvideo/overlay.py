@@ -15,7 +15,7 @@ from eftvideo.errors import MissingDependencyError
 from eftvideo.posed import vertices
 from eftvideo.progress import Progress
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
-from eftvideo.results import Result
+from eftvideo.types.result import Result
 from eftvideo.video.reader import VideoReader
 from eftvideo.video.writer import VideoWriter
 

@@ -26,12 +26,12 @@ from eftvideo.polish import polish_rows
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.report import write_report
-from eftvideo.results import Result, save_result
 from eftvideo.second_look import SecondLook
 from eftvideo.swaps import mend_swaps
 from eftvideo.tracks import clean_tracks, drop_unseen, track_table
 from eftvideo.tuning import settled
 from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
+from eftvideo.types.result import Result, save_result
 from eftvideo.video.cuts import CutDetector
 from eftvideo.video.reader import VideoReader, open_video
 from eftvideo.weights import locate as weights

@@ -11,7 +11,7 @@ from eftvideo.progress import Progress
 from eftvideo.report_page import page
 from eftvideo.report_pictures import take_shots
 from eftvideo.rerender import drawn_by_run, make_folder, open_for, stored
-from eftvideo.results import Result
+from eftvideo.types.result import Result
 from eftvideo.video.images import write_whole
 
 

@@ -10,8 +10,8 @@ from eftvideo.bodies import BodyModel
 from eftvideo.config import RenderConfig, RerenderConfig
 from eftvideo.progress import Progress
 from eftvideo.rerender_panels import Grid
-from eftvideo.results import Result
 from eftvideo.types import REJECTED, VideoFrame
+from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, resize
 from eftvideo.video.reader import VideoReader
 

@@ -17,7 +17,7 @@ from eftvideo.progress import Progress
 from eftvideo.rerender_files import FrameSink, Pictures, Video, make_gif
 from eftvideo.rerender_panels import LAYERS, Grid
 from eftvideo.rerender_views import VIEWS
-from eftvideo.results import Result
+from eftvideo.types.result import Result
 from eftvideo.video.reader import VideoReader, open_video
 
 Config = TypeVar("Config", ClipConfig, RenderConfig)

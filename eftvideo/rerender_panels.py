@@ -19,8 +19,8 @@ from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.overlay import DrawnPeople
 from eftvideo.renderers import DrawnPerson, Renderer
 from eftvideo.rerender_views import View, fit_ground, floor_lines, make_view
-from eftvideo.results import Result
 from eftvideo.types import FILLED, REJECTED, VideoFrame
+from eftvideo.types.result import Result
 from eftvideo.video.images import draw_lines, resize, write_words
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from eftvideo.config import EftConfig
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import to_crop
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.results import empty_rows, typed_rows
 from eftvideo.types import Crops, FitResult, FrameDetections, SmplParams
+from eftvideo.types.result import empty_rows, typed_rows
 
 Rows = dict[str, np.ndarray]
 """The per-row arrays of a `Result`."""

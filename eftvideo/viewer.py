@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from eftvideo.errors import ConfigError, MissingDependencyError
 from eftvideo.posed import body_of
-from eftvideo.results import Result
+from eftvideo.types.result import Result
 from eftvideo.viewer_data import ErrorCurves, Meshes, Pictures, Timeline, open_clip
 from eftvideo.viewer_places import FOV, PLACES, camera_fov, look_from
 from eftvideo.viewer_scene import set_stage

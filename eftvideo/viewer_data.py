@@ -18,8 +18,8 @@ from eftvideo.errors import EftVideoError
 from eftvideo.posed import vertices
 from eftvideo.renderers import track_colour
 from eftvideo.rerender import open_for
-from eftvideo.results import Result
 from eftvideo.types import FILLED, REJECTED
+from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, jpeg_image, resize
 from eftvideo.video.reader import VideoReader
 

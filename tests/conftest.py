@@ -16,7 +16,7 @@ from media import ffmpeg, make_clip
 if TYPE_CHECKING:
     from eftvideo.bodies import BodyModel
     from eftvideo.regressors.lifter import Model
-    from eftvideo.results import Result
+    from eftvideo.types.result import Result
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eftvideo` does, before torch is imported
 # What a shell starts in the background ignores interrupts, and so would all that tests start.

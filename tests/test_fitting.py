@@ -9,8 +9,8 @@ import torch
 from eftvideo.config import RunConfig
 from eftvideo.fitting import Camera, TrackMemory, fit_people
 from eftvideo.progress import Progress
-from eftvideo.results import typed_rows
 from eftvideo.types import Detections, FrameDetections, SmplParams
+from eftvideo.types.result import typed_rows
 
 VIEW = Camera(1400.0, 1280, 720)
 

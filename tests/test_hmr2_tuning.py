@@ -14,7 +14,7 @@ from eftvideo.config import EftConfig
 from eftvideo.errors import ConfigError
 from eftvideo.geometry import camera
 from eftvideo.regressors.hmr2 import Model
-from eftvideo.results import load_result
+from eftvideo.types.result import load_result
 
 TUNE = tuple(Model.rates)
 

@@ -22,9 +22,9 @@ from eftvideo.errors import ConfigError
 from eftvideo.pose_only import PoseOnly
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.regressors.lifter import Model as Lifter
-from eftvideo.results import load_result
 from eftvideo.tuning import Weights, settled
 from eftvideo.types import FITTED
+from eftvideo.types.result import load_result
 from eftvideo.weights.locate import resolve
 from tests.pixel_people import UNTRAINED_EFT, two_people
 

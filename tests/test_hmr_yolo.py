@@ -19,8 +19,8 @@ from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors import hmr
 from eftvideo.regressors._hmr_yolo import YoloHmr, YoloHmrConfig
 from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, WIDTHS
-from eftvideo.results import load_result
 from eftvideo.types import FITTED
+from eftvideo.types.result import load_result
 from tests.pixel_people import UNTRAINED_EFT, two_people
 
 TOOLS = str(Path(__file__).parents[1] / "tools")

@@ -21,8 +21,8 @@ from eftvideo.pipeline import run_video
 from eftvideo.report import write_report
 from eftvideo.report_charts import WIDTH, TimeAxis, css_colour, pieces, tracks_chart
 from eftvideo.report_pictures import rejected_rows, worst_rows
-from eftvideo.results import empty_rows
 from eftvideo.types import FILLED, FITTED, REJECTED
+from eftvideo.types.result import empty_rows
 
 VOID = {"meta", "img", "br", "rect", "line"}
 

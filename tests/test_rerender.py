@@ -20,7 +20,7 @@ from eftvideo.posed import body_of, vertices
 from eftvideo.rerender import render_result, stored
 from eftvideo.rerender_panels import panel_layout
 from eftvideo.rerender_views import OWN, Ground, fit_ground, floor_lines, look, make_view
-from eftvideo.results import empty_rows
+from eftvideo.types.result import empty_rows
 from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video
 

@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from eftvideo import results
 from eftvideo.errors import ResultFormatError, VideoWriteError
-from eftvideo.results import Result, empty_rows, load_result, save_result, typed_rows
+from eftvideo.types import result as results
+from eftvideo.types.result import Result, empty_rows, load_result, save_result, typed_rows
 
 HEADER = {
     "source": "Clip [1].mp4",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from eftvideo.config import EftConfig
-from eftvideo.results import empty_rows
 from eftvideo.settle import settle_rows
 from eftvideo.types import FILLED
+from eftvideo.types.result import empty_rows
 
 SIZE = (1280, 720)
 FOCAL, DEPTH, CROP = 1000.0, 5.0, 448.0

@@ -24,7 +24,7 @@ from eftvideo.cli import app
 from eftvideo.errors import ConfigError, MissingDependencyError
 from eftvideo.posed import vertices
 from eftvideo.rerender_views import look
-from eftvideo.results import empty_rows
+from eftvideo.types.result import empty_rows
 from eftvideo.viewer import LOOPBACK, Viewer
 from eftvideo.viewer_data import ErrorCurves, Meshes, Timeline
 from eftvideo.viewer_places import FOV, PLACES, camera_fov, frustum_scale, look_from

@@ -29,7 +29,7 @@ from eftvideo.config import RerenderConfig
 from eftvideo.export import export_result
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.rerender import render_result
-from eftvideo.results import Result, load_result
+from eftvideo.types.result import Result, load_result
 
 LIMIT_MM, LIMIT_OUTLINE = 1.0, 0.95
 VALIDATE = """

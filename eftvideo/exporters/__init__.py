@@ -15,7 +15,7 @@ from eftvideo.motion import Motion, Up
 
 if TYPE_CHECKING:
     from eftvideo.bodies import BodyModel
-    from eftvideo.results import Result
+    from eftvideo.types.result import Result
 
 __all__ = ["Exporter", "Scene", "generator", "write_whole"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from eftvideo.errors import ResultFormatError, VideoWriteError
 
 if TYPE_CHECKING:
-    from eftvideo.result_table import DataFrame
+    from eftvideo.types.result_table import DataFrame
 
 SCHEMA_VERSION = 1
 
@@ -168,7 +168,7 @@ class Result:
         Raises:
             MissingDependencyError: pandas is not installed.
         """
-        from eftvideo.result_table import to_dataframe
+        from eftvideo.types.result_table import to_dataframe
 
         return to_dataframe(self)
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from eftvideo.config_fit import PUBLISHED_EFT, EftConfig, SmplifyConfig
+from eftvideo.config.fit import PUBLISHED_EFT, EftConfig, SmplifyConfig
 
 Method = Literal["eft", "smplify", "regress"]
 Shape = Literal["per-track", "per-frame"]

@@ -1,4 +1,4 @@
-"""The data that flows between the stages; shapes are checked once, when a value is made.
+"""Crops of people, bodies and fits as torch tensors; shapes are checked when a value is made.
 
 Frames: the camera frame is OpenCV's (x right, y down, z forward), in metres. The body frame is
 SMPL's (x to the person's left, y up, z forward). N people, J joints, V vertices.
@@ -8,21 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from eftvideo.types.shapes import expect_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def _expect(name: str, value: object, shape: tuple[int | None, ...]) -> None:
-    got = tuple(value.shape)  # type: ignore[attr-defined]
-    if len(got) != len(shape) or any(w is not None and w != g for w, g in zip(shape, got)):  # noqa: B905
-        want = "(" + ", ".join("N" if s is None else str(s) for s in shape) + ")"
-        raise ValueError(f"{name} must have shape {want}, but got {got}")
 
 
 def _cat(tensors: Sequence[Tensor]) -> Tensor:
@@ -34,86 +25,6 @@ def _cat(tensors: Sequence[Tensor]) -> Tensor:
 
 def _where(mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return a.where(mask.view(-1, *([1] * (a.dim() - 1))), b)
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What is known of a clip before its frames are read.
-
-    width_px and height_px are those of the upright picture (rotation metadata applied).
-    """
-
-    path: Path
-    width_px: int
-    height_px: int
-    fps: Fraction
-    num_frames: int
-    """Frames in the file (not only in the chosen time range)."""
-    duration_s: float
-    rotation_deg: int
-    """Clockwise turn that the file asks for: 0, 90, 180 or 270. Already applied to frames."""
-    has_audio: bool
-
-
-@dataclass(frozen=True)
-class VideoFrame:
-    """One picture: its index in the file, its presentation time and its upright RGB pixels."""
-
-    index: int
-    time_s: float
-    image: np.ndarray
-    """(height_px, width_px, 3) uint8, RGB."""
-
-
-@dataclass(frozen=True)
-class Detections:
-    """The people that a detector saw in one frame. N may be 0."""
-
-    xyxy: np.ndarray
-    """(N, 4) float32 box corners, px of the full frame."""
-    confidence: np.ndarray
-    """(N,) float32 box score in 0..1."""
-    keypoints: np.ndarray
-    """(N, 17, 3) float32: x px, y px, score in 0..1, in COCO order."""
-    track_id: np.ndarray
-    """(N,) int64; -1 where no track is assigned."""
-
-    def __post_init__(self) -> None:
-        n = len(self.xyxy)
-        _expect("xyxy", self.xyxy, (None, 4))
-        _expect("confidence", self.confidence, (n,))
-        _expect("keypoints", self.keypoints, (n, 17, 3))
-        _expect("track_id", self.track_id, (n,))
-
-    def __len__(self) -> int:
-        return len(self.xyxy)
-
-    def select(self, index: np.ndarray) -> Detections:
-        """The people at `index` (a boolean mask or integer indices)."""
-        return Detections(
-            self.xyxy[index], self.confidence[index], self.keypoints[index], self.track_id[index]
-        )
-
-    @classmethod
-    def empty(cls) -> Detections:
-        """Nobody."""
-        return cls(
-            np.zeros((0, 4), np.float32),
-            np.zeros(0, np.float32),
-            np.zeros((0, 17, 3), np.float32),
-            np.zeros(0, np.int64),
-        )
-
-
-@dataclass(frozen=True)
-class FrameDetections:
-    """The people of one frame, with the frame's place in the clip and in its shots."""
-
-    frame_index: int
-    time_s: float
-    people: Detections
-    is_cut: bool
-    """True where a new shot begins with this frame; nothing may be carried over from before."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +54,11 @@ class Crops:
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
-        _expect("keypoints", self.keypoints, (None, 17, 3))
-        _expect("center_px", self.center_px, (n, 2))
-        _expect("size_px", self.size_px, (n,))
-        _expect("focal_length_px", self.focal_length_px, (n,))
-        _expect("image_size_px", self.image_size_px, (n, 2))
+        expect_shape("keypoints", self.keypoints, (None, 17, 3))
+        expect_shape("center_px", self.center_px, (n, 2))
+        expect_shape("size_px", self.size_px, (n,))
+        expect_shape("focal_length_px", self.focal_length_px, (n,))
+        expect_shape("image_size_px", self.image_size_px, (n, 2))
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -195,9 +106,9 @@ class SmplParams:
 
     def __post_init__(self) -> None:
         n = len(self.global_orient)
-        _expect("global_orient", self.global_orient, (None, 3, 3))
-        _expect("body_pose", self.body_pose, (n, 23, 3, 3))
-        _expect("betas", self.betas, (n, 10))
+        expect_shape("global_orient", self.global_orient, (None, 3, 3))
+        expect_shape("body_pose", self.body_pose, (n, 23, 3, 3))
+        expect_shape("betas", self.betas, (n, 10))
 
     def __len__(self) -> int:
         return len(self.global_orient)
@@ -224,7 +135,7 @@ class Prediction:
     """(N, 3) weak-perspective camera (s, tx, ty) of the crop; see camera.py for its meaning."""
 
     def __post_init__(self) -> None:
-        _expect("pred_cam", self.pred_cam, (len(self.params), 3))
+        expect_shape("pred_cam", self.pred_cam, (len(self.params), 3))
 
     def __len__(self) -> int:
         return len(self.pred_cam)

@@ -1,0 +1,29 @@
+"""The data that flows between the stages."""
+
+from __future__ import annotations
+
+from eftvideo.types.clip import VideoFrame, VideoInfo
+from eftvideo.types.fits import (
+    FILLED,
+    FITTED,
+    REJECTED,
+    Crops,
+    FitResult,
+    Prediction,
+    SmplParams,
+)
+from eftvideo.types.people import Detections, FrameDetections
+
+__all__ = [
+    "FILLED",
+    "FITTED",
+    "REJECTED",
+    "Crops",
+    "Detections",
+    "FitResult",
+    "FrameDetections",
+    "Prediction",
+    "SmplParams",
+    "VideoFrame",
+    "VideoInfo",
+]

@@ -1,0 +1,60 @@
+"""The people whom a detector sees, frame by frame. Numpy; N people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eftvideo.types.shapes import expect_shape
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The people that a detector saw in one frame. N may be 0."""
+
+    xyxy: np.ndarray
+    """(N, 4) float32 box corners, px of the full frame."""
+    confidence: np.ndarray
+    """(N,) float32 box score in 0..1."""
+    keypoints: np.ndarray
+    """(N, 17, 3) float32: x px, y px, score in 0..1, in COCO order."""
+    track_id: np.ndarray
+    """(N,) int64; -1 where no track is assigned."""
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy)
+        expect_shape("xyxy", self.xyxy, (None, 4))
+        expect_shape("confidence", self.confidence, (n,))
+        expect_shape("keypoints", self.keypoints, (n, 17, 3))
+        expect_shape("track_id", self.track_id, (n,))
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def select(self, index: np.ndarray) -> Detections:
+        """The people at `index` (a boolean mask or integer indices)."""
+        return Detections(
+            self.xyxy[index], self.confidence[index], self.keypoints[index], self.track_id[index]
+        )
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """Nobody."""
+        return cls(
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros((0, 17, 3), np.float32),
+            np.zeros(0, np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class FrameDetections:
+    """The people of one frame, with the frame's place in the clip and in its shots."""
+
+    frame_index: int
+    time_s: float
+    people: Detections
+    is_cut: bool
+    """True where a new shot begins with this frame; nothing may be carried over from before."""
