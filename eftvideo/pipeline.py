@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from eftvideo import camera, overlay, plugins, weights
+from eftvideo import camera, plugins, weights
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.close_ups import CloseUps
 from eftvideo.config import CropConfig, RunConfig
@@ -25,6 +25,7 @@ from eftvideo.polish import polish_rows
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.report import write_report
+from eftvideo.rerender import draw_result
 from eftvideo.results import Result, save_result
 from eftvideo.second_look import SecondLook
 from eftvideo.shots import CutDetector
@@ -80,7 +81,7 @@ def run_video(
         if npz is not None:
             save_result(npz, result)
         if video is not None and cfg.render.enabled:
-            overlay.draw_overlay(clip, result, body, cfg, video, progress)
+            draw_result(clip, result, body, cfg.render, video, progress)
     if npz is not None and cfg.render.report:
         write_report(result, path, npz.parent, progress=progress)
     return result

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from eftvideo.config import RenderConfig
+from eftvideo.overlay import drawn_by_run
 from eftvideo.pictures import write_whole
 from eftvideo.posed import body_of
 from eftvideo.progress import Progress
 from eftvideo.report_page import page
 from eftvideo.report_pictures import take_shots
-from eftvideo.rerender import drawn_by_run, make_folder, open_for, stored
+from eftvideo.rerender import make_folder, open_for, stored
 from eftvideo.results import Result
 
 
