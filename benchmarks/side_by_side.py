@@ -21,7 +21,7 @@ from methods import METHODS, choose
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.fitting import fit_people
-from eftvideo.overlay import DrawnPeople, renderers
+from eftvideo.overlay import DrawnPeople, drawn_by_run, make_layers
 from eftvideo.pipeline import detect_people, full_frame_camera, load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.progress import Progress
@@ -97,7 +97,8 @@ def drawn(
         x, y, z = (person.vertices_cam - pelvis).T
         turned.append(replace(person, vertices_cam=np.stack([-z, y, x], axis=1) + pelvis))
     images = [frame.image, np.full_like(frame.image, 255)]
-    for layer in renderers(result, body, cfg):
+    size = (result.width_px, result.height_px)
+    for layer in make_layers(drawn_by_run(cfg.render), body, size, cfg.render.opacity):
         with layer:
             images = [layer.draw(i, p) for i, p in zip(images, (people, turned), strict=True)]
     return images[0], images[1]

@@ -1,83 +1,96 @@
-"""Draw a result onto its clip: a second pass over the file, one frame in memory at a time."""
+"""The people of a result as they are drawn: what a layer may want of each, and the layers."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 
 from eftvideo import plugins
 from eftvideo.bodies import BodyModel
-from eftvideo.config import RunConfig
+from eftvideo.config import RenderConfig
 from eftvideo.errors import MissingDependencyError
+from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.posed import vertices
-from eftvideo.progress import Progress
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
+from eftvideo.types import FILLED, REJECTED
 from eftvideo.types.result import Result
-from eftvideo.video.reader import VideoReader
-from eftvideo.video.writer import VideoWriter
 
 log = logging.getLogger(__name__)
+
+LAYERS = {
+    "mesh": "pyrender_mesh",
+    "wireframe": "wireframe",
+    "skeleton": "skeleton",
+    "bones": "bones",
+    "trails": "trails",
+    "error": "captions",
+}
+"""What `render --draw` may name, and the renderer of each. skeleton: the detector's keypoints."""
+
+_NEED_GL = ("mesh", "wireframe")
+_BY_RUN = {"mesh": ("mesh",), "skeleton": ("skeleton",), "both": ("mesh", "skeleton")}
 POSE_BATCH = 64
 """Rows posed at once: enough to be fast, few enough to need little memory."""
+_TRAILED = tuple(
+    SMPL24.index(n) for n in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
+)
 
 
-def draw_overlay(
-    clip: VideoReader,
-    result: Result,
+def drawn_by_run(render: RenderConfig) -> tuple[str, ...]:
+    """The layers of a run's own overlay, by their names in LAYERS."""
+    return _BY_RUN[render.draw]
+
+
+def make_layers(
+    draw: tuple[str, ...],
     body: BodyModel,
-    cfg: RunConfig,
-    target: Path,
-    progress: Progress,
-) -> None:
-    """Write the overlay video: every frame that the run read, at its own time.
+    size: tuple[int, int],
+    opacity: float,
+    *,
+    own_view: bool = True,
+) -> list[Renderer]:
+    """The renderers of the layers that `draw` names, in that order.
 
-    Raises:
-        VideoWriteError: the file cannot be written or ffmpeg failed.
+    The detector's keypoints have no place in another view than the clip's own: bones are drawn for
+    them there. Where there is no OpenGL, the same figure is drawn in the place of bodies.
+
+    Args:
+        draw: keys of LAYERS.
+        body: whose mesh is drawn.
+        size: (width, height) of the pictures, px.
+        opacity: how much people cover the picture, 0..1.
+        own_view: whether the pictures are seen by the clip's camera.
     """
-    info = clip.info
-    people = DrawnPeople(result, body)
-    with ExitStack() as stack:
-        stack.enter_context(progress.stage("draw", clip.num_selected))
-        layers = [stack.enter_context(layer) for layer in renderers(result, body, cfg)]
-        writer = stack.enter_context(
-            VideoWriter(target, info, clip.info.path, cfg.clip, cfg.render)
-        )
-        for frame in clip:
-            image = frame.image
-            drawn = people.of_frame(frame.index)
-            for layer in layers if drawn else []:
-                image = layer.draw(image, drawn)
-            writer.write(image, frame.time_s)
-            progress.advance(1, people=len(drawn))
+    figure, figures = ("skeleton", "keypoint skeletons") if own_view else ("bones", "bones")
+    layers: dict[str, Renderer] = {}
 
+    def add(name: str) -> None:
+        if name not in layers:
+            layers[name] = plugins.load("renderers", LAYERS[name])(body.faces, *size, opacity)
 
-def renderers(result: Result, body: BodyModel, cfg: RunConfig) -> list[Renderer]:
-    """The layers that `cfg.render.draw` asks for; skeletons where there is no OpenGL."""
-    size = (result.width_px, result.height_px)
-    names = {"mesh": ["pyrender_mesh"], "skeleton": ["skeleton"]}.get(
-        cfg.render.draw, ["pyrender_mesh", "skeleton"]
-    )
-    layers: list[Renderer] = []
-    for name in names:
+    for name in draw:
         try:
-            layers.append(plugins.load("renderers", name)(body.faces, *size, cfg.render.opacity))
+            add(figure if name == "skeleton" else name)
         except MissingDependencyError as e:
-            log.warning("meshes cannot be drawn, keypoint skeletons are drawn instead: %s", e)
-            if "skeleton" not in names:
-                layers.append(
-                    plugins.load("renderers", "skeleton")(body.faces, *size, cfg.render.opacity)
-                )
-    return layers
+            if name not in _NEED_GL:
+                raise
+            log.warning("no %s can be drawn, %s are drawn instead: %s", name, figures, e)
+            add(figure)
+    return list(layers.values())
 
 
 class DrawnPeople:
-    """The bodies of each frame, posed a batch of rows at a time as frames come in order."""
+    """The people of each frame, posed a batch of rows at a time as frames come in order.
 
-    def __init__(self, result: Result, body: BodyModel) -> None:
-        self._result, self._body = result, body
+    Args:
+        result: whom to draw.
+        body: the model that the result was made with.
+        trail_s: trails show this much of the past, seconds; None: there are none.
+    """
+
+    def __init__(self, result: Result, body: BodyModel, trail_s: float | None = None) -> None:
+        self._result, self._body, self._trail_s = result, body, trail_s
         self._posed: dict[int, np.ndarray] = {}
 
     def of_frame(self, frame: int) -> list[DrawnPerson]:
@@ -89,21 +102,33 @@ class DrawnPeople:
         r = self._result
         track_id = int(r.track_id[row])
         return DrawnPerson(
+            track_id=track_id,
+            colour=track_colour(track_id),
+            focal_length_px=float(r.focal_length_px[row]),
             vertices_cam=self._vertices(row),
             keypoints2d=r.keypoints2d[row],
-            colour=track_colour(track_id),
-            track_id=track_id,
-            focal_length_px=float(r.focal_length_px[row]),
+            joints_cam=r.joints3d[row],
+            trails_cam=self._trails(row),
+            caption=self._caption(row),
         )
 
     def _vertices(self, row: int) -> np.ndarray:
         if row not in self._posed:
             rows = slice(row, row + POSE_BATCH)
-            self._posed = dict(
-                zip(
-                    range(row, row + POSE_BATCH),
-                    vertices(self._result, self._body, rows),
-                    strict=False,
-                )
-            )
+            self._posed = dict(enumerate(vertices(self._result, self._body, rows), start=row))
         return self._posed[row]
+
+    def _trails(self, row: int) -> np.ndarray | None:
+        if self._trail_s is None:
+            return None
+        r = self._result
+        past = np.flatnonzero(r.track_id[: row + 1] == r.track_id[row])
+        past = past[r.time_s[past] >= r.time_s[row] - self._trail_s]
+        return r.joints3d[np.ix_(past, np.array(_TRAILED))]
+
+    def _caption(self, row: int) -> str:
+        r = self._result
+        if r.status[row] == FILLED:
+            return f"{r.track_id[row]}: filled in"
+        rejected = " rejected" if r.status[row] == REJECTED else ""
+        return f"{r.track_id[row]}: {r.loss_px[row]:.1f} px{rejected}"

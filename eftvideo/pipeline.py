@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from eftvideo import overlay, plugins
+from eftvideo import plugins
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.close_ups import CloseUps
 from eftvideo.config import CropConfig, RunConfig
@@ -26,6 +26,7 @@ from eftvideo.polish import polish_rows
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.report import write_report
+from eftvideo.rerender import draw_result
 from eftvideo.second_look import SecondLook
 from eftvideo.swaps import mend_swaps
 from eftvideo.tracks import clean_tracks, drop_unseen, track_table
@@ -82,7 +83,7 @@ def run_video(
         if npz is not None:
             save_result(npz, result)
         if video is not None and cfg.render.enabled:
-            overlay.draw_overlay(clip, result, body, cfg, video, progress)
+            draw_result(clip, result, body, cfg.render, video, progress)
     if npz is not None and cfg.render.report:
         write_report(result, path, npz.parent, progress=progress)
     return result

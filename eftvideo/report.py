@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from eftvideo.config import RenderConfig
+from eftvideo.overlay import drawn_by_run
 from eftvideo.posed import body_of
 from eftvideo.progress import Progress
 from eftvideo.report_page import page
 from eftvideo.report_pictures import take_shots
-from eftvideo.rerender import drawn_by_run, make_folder, open_for, stored
+from eftvideo.rerender import make_folder, open_for, stored
 from eftvideo.types.result import Result
 from eftvideo.video.images import write_whole
 

@@ -61,9 +61,7 @@ def take_shots(
         Grid(result, body, cfg, render) as words,
         Grid(result, body, plain, render) as no_words,
     ):
-        for frame in clip if wanted else []:
-            if frame.index not in wanted:
-                continue
+        for frame in clip.only(wanted):
             if frame.index in key or frame.index in worst_frames:
                 shot = _whole(frame, words.draw(frame)[0])
                 shots.key += [shot] if frame.index in key else []
@@ -73,10 +71,7 @@ def take_shots(
             rows = [r for r in rejected if result.frame[r] == frame.index]
             drawn = no_words.draw(frame)[0] if rows else frame.image
             shots.rejected += [_part(frame, drawn, result, row) for row in rows]
-            wanted.remove(frame.index)
             progress.advance(1)
-            if not wanted:
-                break
     return shots
 
 

@@ -1,9 +1,8 @@
-"""Draw a finished result again, without fitting: other views, other styles, pictures, GIFs."""
+"""Draw a result: a run's overlay video, and again in other views and styles, without fitting."""
 
 from __future__ import annotations
 
 import dataclasses
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,16 +11,16 @@ import numpy as np
 from eftvideo.bodies import BodyModel
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
 from eftvideo.errors import ConfigError, VideoWriteError
+from eftvideo.overlay import LAYERS, drawn_by_run
 from eftvideo.posed import body_of
 from eftvideo.progress import Progress
-from eftvideo.rerender_files import FrameSink, Pictures, Video, make_gif
-from eftvideo.rerender_panels import LAYERS, Grid
+from eftvideo.rerender_files import make_sink
+from eftvideo.rerender_panels import Grid
 from eftvideo.rerender_views import VIEWS
 from eftvideo.types.result import Result
 from eftvideo.video.reader import VideoReader, open_video
 
 Config = TypeVar("Config", ClipConfig, RenderConfig)
-_AS_RUN = {"mesh": ("mesh",), "skeleton": ("skeleton",), "both": ("mesh", "skeleton")}
 
 
 def render_result(
@@ -64,57 +63,47 @@ def render_result(
         check_frames(cfg.frames, frames)
         shown = _people(result, cfg.track_ids)
         model = body_of(result, body)
-        target = make_folder(Path(out_dir)) / (stem or Path(clip).stem)
-        _draw(frames, shown, model, cfg, render, target, progress, written := [])
-    return written
+        name = stem or Path(clip).stem
+        if cfg.output != "png":
+            name = f"{name}_render.{cfg.output}"
+        target = make_folder(Path(out_dir)) / name
+        return _draw(frames, shown, model, cfg, render, target, progress)
+
+
+def draw_result(
+    clip: VideoReader,
+    result: Result,
+    body: BodyModel,
+    cfg: RenderConfig,
+    path: Path,
+    progress: Progress,
+) -> None:
+    """Write a run's overlay video: every frame that it read, at its own time.
+
+    Raises:
+        VideoWriteError: the file cannot be written or ffmpeg failed.
+    """
+    _draw(clip, result, body, RerenderConfig(draw=drawn_by_run(cfg)), cfg, path, progress)
 
 
 def _draw(
-    frames: VideoReader,
+    clip: VideoReader,
     result: Result,
     body: BodyModel,
     cfg: RerenderConfig,
     render: RenderConfig,
     target: Path,
     progress: Progress,
-    written: list[Path],
-) -> None:
-    clip = stored(result, "clip", ClipConfig)
-    wanted = set(cfg.frames) or set(frames.indices.tolist())
-    with ExitStack() as stack:
-        stack.enter_context(progress.stage("draw", len(wanted)))
-        grid = stack.enter_context(Grid(result, body, cfg, render))
-        sink = stack.enter_context(_sink(frames, grid, cfg, render, clip, target))
-        for frame in frames:
-            if frame.index in wanted:
+) -> list[Path]:
+    wanted = set(cfg.frames) or set(clip.indices.tolist())
+    with progress.stage("draw", len(wanted)), Grid(result, body, cfg, render) as grid:
+        info = dataclasses.replace(clip.info, width_px=grid.size[0], height_px=grid.size[1])
+        with make_sink(target, info, stored(result, "clip", ClipConfig), cfg, render) as sink:
+            for frame in clip.only(wanted):
                 image, num_people = grid.draw(frame)
                 sink.write(frame, image)
                 progress.advance(1, people=num_people)
-                wanted.remove(frame.index)
-            if not wanted:
-                break
-    written += sink.paths
-
-
-def _sink(
-    frames: VideoReader,
-    grid: Grid,
-    cfg: RerenderConfig,
-    render: RenderConfig,
-    clip: ClipConfig,
-    target: Path,
-) -> FrameSink:
-    if cfg.output == "png":
-        return Pictures(target)
-    info = dataclasses.replace(frames.info, width_px=grid.size[0], height_px=grid.size[1])
-    path = target.with_name(f"{target.name}_render.{cfg.output}")
-    if cfg.output == "mp4":
-        return Video(path, info, clip, render)
-
-    def finish(video: Path) -> Path:
-        return make_gif(video, path, cfg.gif_width_px, cfg.gif_fps)
-
-    return Video(path, info, clip, render, finish)
+    return sink.paths
 
 
 def stored(result: Result, name: str, kind: type[Config]) -> Config:
@@ -122,11 +111,6 @@ def stored(result: Result, name: str, kind: type[Config]) -> Config:
     known = {f.name for f in dataclasses.fields(kind)}
     values: dict[str, Any] = result.config.get(name, {})
     return kind(**{k: v for k, v in values.items() if k in known})
-
-
-def drawn_by_run(render: RenderConfig) -> tuple[str, ...]:
-    """The layers of a run's own overlay, by their names here."""
-    return _AS_RUN[render.draw]
 
 
 def check(cfg: RerenderConfig) -> None:

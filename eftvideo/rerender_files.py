@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from eftvideo.config import ClipConfig, RenderConfig
+from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
 from eftvideo.errors import VideoWriteError
 from eftvideo.types import VideoFrame, VideoInfo
 from eftvideo.video.images import png_bytes, write_whole
@@ -107,6 +107,28 @@ class Video:
         finally:
             if self._folder is not None:
                 self._folder.cleanup()
+
+
+def make_sink(
+    target: Path, info: VideoInfo, clip: ClipConfig, cfg: RerenderConfig, render: RenderConfig
+) -> FrameSink:
+    """A sink of the kind `cfg.output`.
+
+    Args:
+        target: the file; of pictures, the first part of their names.
+        info: the clip's, with the size of what is drawn.
+        clip: what of the clip the run read.
+        cfg, render: what is drawn, and how videos are encoded.
+    """
+    if cfg.output == "png":
+        return Pictures(target)
+    if cfg.output == "mp4":
+        return Video(target, info, clip, render)
+
+    def finish(video: Path) -> Path:
+        return make_gif(video, target, cfg.gif_width_px, cfg.gif_fps)
+
+    return Video(target, info, clip, render, finish)
 
 
 def make_gif(video: Path, target: Path, width_px: int, fps: int) -> Path:

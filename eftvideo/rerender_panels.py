@@ -1,8 +1,7 @@
-"""The pictures of which `eftvideo render` makes a grid: one view each, with its layers."""
+"""The picture of a frame: a grid of panels, each with one view and its layers."""
 
 from __future__ import annotations
 
-import logging
 import math
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,74 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eftvideo import plugins
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RenderConfig, RerenderConfig
-from eftvideo.errors import MissingDependencyError
-from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.overlay import DrawnPeople
-from eftvideo.renderers import DrawnPerson, Renderer
+from eftvideo.overlay import DrawnPeople, make_layers
+from eftvideo.renderers import DrawnPerson
 from eftvideo.rerender_views import View, fit_ground, floor_lines, make_view
-from eftvideo.types import FILLED, REJECTED, VideoFrame
+from eftvideo.types import VideoFrame
 from eftvideo.types.result import Result
 from eftvideo.video.images import draw_lines, resize, write_words
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-log = logging.getLogger(__name__)
-
-LAYERS = {
-    "mesh": "pyrender_mesh",
-    "wireframe": "wireframe",
-    "skeleton": "skeleton",
-    "bones": "bones",
-    "trails": "trails",
-    "error": "captions",
-}
-"""What `--draw` may name, and the renderer of each. skeleton: the detector's keypoints."""
-
-_NEED_GL = ("mesh", "wireframe")
-_TRAILED = tuple(
-    SMPL24.index(n) for n in ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
-)
 _GROUND_RGB, _LINE_RGB, _WORDS_RGB = (236, 238, 241), (205, 209, 215), (95, 100, 108)
-
-
-class Cast:
-    """The people of each frame with all that a layer may want."""
-
-    def __init__(self, result: Result, body: BodyModel, cfg: RerenderConfig) -> None:
-        self._result, self._cfg = result, cfg
-        self._bodies = DrawnPeople(result, body)
-
-    def of_frame(self, frame: int) -> list[DrawnPerson]:
-        """The people of one frame, by its index in the file."""
-        first = int(np.searchsorted(self._result.frame, frame))
-        return [
-            replace(
-                person,
-                joints_cam=self._result.joints3d[first + i],
-                trails_cam=self._trails(first + i),
-                caption=self._caption(first + i),
-            )
-            for i, person in enumerate(self._bodies.of_frame(frame))
-        ]
-
-    def _trails(self, row: int) -> np.ndarray | None:
-        if "trails" not in self._cfg.draw:
-            return None
-        r = self._result
-        past = np.flatnonzero(r.track_id[: row + 1] == r.track_id[row])
-        past = past[r.time_s[past] >= r.time_s[row] - self._cfg.trail_s]
-        return r.joints3d[np.ix_(past, np.array(_TRAILED))]
-
-    def _caption(self, row: int) -> str:
-        r = self._result
-        if r.status[row] == FILLED:
-            return f"{r.track_id[row]}: filled in"
-        rejected = " rejected" if r.status[row] == REJECTED else ""
-        return f"{r.track_id[row]}: {r.loss_px[row]:.1f} px{rejected}"
 
 
 class Panel:
@@ -100,7 +44,8 @@ class Panel:
         self._view: View = make_view(name, result, self._ground, size)
         self._still: np.ndarray | None = None
         opacity = render.opacity if self._on_clip else 1.0
-        self._layers = _layers(cfg.draw, name, body, size, opacity)
+        own = name == "overlay"
+        self._layers = make_layers(cfg.draw, body, size, opacity, own_view=own)
 
     @property
     def _on_clip(self) -> bool:
@@ -155,23 +100,6 @@ class Panel:
             layer.close()
 
 
-def _layers(
-    draw: tuple[str, ...], view: str, body: BodyModel, size: tuple[int, int], opacity: float
-) -> list[Renderer]:
-    """The layers of a view; bones for the detector's keypoints where those have no place."""
-    names = ["bones" if n == "skeleton" and view != "overlay" else n for n in draw]
-    layers: list[Renderer] = []
-    for name in dict.fromkeys(names):
-        try:
-            layers.append(plugins.load("renderers", LAYERS[name])(body.faces, *size, opacity))
-        except MissingDependencyError as e:
-            if name not in _NEED_GL:
-                raise
-            log.warning("bodies cannot be drawn as %s, bones are drawn instead: %s", name, e)
-            layers.append(plugins.load("renderers", "bones")(body.faces, *size, opacity))
-    return layers
-
-
 def panel_layout(num: int, width_px: int, height_px: int, max_width_px: int) -> tuple[int, ...]:
     """(columns, rows, width, height) of a grid of `num` pictures of a clip's shape.
 
@@ -197,7 +125,8 @@ class Grid:
         self.size = (self._columns * width, self._rows * height)
         """Width and height of the whole, px."""
         self._panel_size = (width, height)
-        self._cast = Cast(result, body, cfg)
+        trail_s = cfg.trail_s if "trails" in cfg.draw else None
+        self._people = DrawnPeople(result, body, trail_s)
         self._stack = ExitStack()
         self._panels = [
             self._stack.enter_context(Panel(name, self._panel_size, result, body, cfg, render))
@@ -206,7 +135,7 @@ class Grid:
 
     def draw(self, frame: VideoFrame) -> tuple[np.ndarray, int]:
         """The picture of one frame, (H, W, 3) uint8 RGB, and how many people are in it."""
-        people = self._cast.of_frame(frame.index)
+        people = self._people.of_frame(frame.index)
         if len(self._panels) == 1:
             return self._panels[0].draw(frame, people), len(people)
         whole = np.full((self.size[1], self.size[0], 3), _GROUND_RGB, np.uint8)

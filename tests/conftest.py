@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from media import ffmpeg, make_clip
@@ -79,6 +79,23 @@ def finished(tiny_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Finis
 
     folder = tmp_path_factory.mktemp("run")
     return FinishedRun(tiny_clip, folder, run_video(tiny_clip, folder))
+
+
+@pytest.fixture
+def no_gl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without OpenGL; `caplog` sees what the package says about it."""
+    from eftvideo import plugins
+    from eftvideo.errors import MissingDependencyError
+
+    real = plugins.load
+
+    def load(kind: str, name: str) -> Any:
+        if name in ("pyrender_mesh", "wireframe"):
+            raise MissingDependencyError("no OpenGL: apt-get install libegl1")
+        return real(kind, name)
+
+    monkeypatch.setattr(plugins, "load", load)
+    monkeypatch.setattr(logging.getLogger("eftvideo"), "propagate", True)
 
 
 @pytest.fixture

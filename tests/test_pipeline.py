@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from conftest import NUM_TINY
 from media import ffmpeg
 from smplx.utils import Struct
 
-from eftvideo import pipeline, plugins
+from eftvideo import pipeline
 from eftvideo.bodies.smpl import NEUTRAL_BODY
 from eftvideo.config import (
     ClipConfig,
@@ -24,7 +23,7 @@ from eftvideo.config import (
     RunConfig,
     SmoothConfig,
 )
-from eftvideo.errors import ConfigError, MissingDependencyError, VideoWriteError
+from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.pipeline import run_video
 from eftvideo.progress import Progress
 from eftvideo.types import FITTED, REJECTED
@@ -223,16 +222,7 @@ def test_nobody_is_a_result(black, tmp_path):
     assert (len(drawn.ticks), drawn.width_px, drawn.height_px) == (6, 161, 121)
 
 
-def test_without_opengl_skeletons_are_drawn(finished, tmp_path, monkeypatch, caplog):
-    real = plugins.load
-
-    def no_gl(kind, name):
-        if name == "pyrender_mesh":
-            raise MissingDependencyError("no OpenGL: apt-get install libegl1")
-        return real(kind, name)
-
-    monkeypatch.setattr(plugins, "load", no_gl)
-    monkeypatch.setattr(logging.getLogger("eftvideo"), "propagate", True)
+def test_without_opengl_skeletons_are_drawn(finished, tmp_path, no_gl, caplog):
     run_video(finished.clip, tmp_path, replace(SHORT, method="regress"))
     assert "skeletons are drawn instead" in caplog.text and "libegl1" in caplog.text
     with open_video(finished.clip) as clip, open_video(tmp_path / "clip_overlay.mp4") as drawn:

@@ -80,6 +80,27 @@ def test_the_runs_range_and_style_are_kept(finished, tmp_path):
     assert path.read_bytes() == (tmp_path / "run" / "clip_overlay.mp4").read_bytes()
 
 
+@pytest.mark.parametrize("draw", ["mesh", "both"])
+def test_without_opengl_a_run_and_a_render_draw_the_same(finished, tmp_path, caplog, no_gl, draw):
+    """The detector's skeletons; in other views, where these have no place, bones."""
+    look = RenderConfig(draw=draw)
+    result = run_video(finished.clip, tmp_path, RunConfig(method="regress", render=look))
+    (path,) = render_result(result, finished.clip, tmp_path)
+    assert path.read_bytes() == (tmp_path / "clip_overlay.mp4").read_bytes()
+    assert caplog.text.count("keypoint skeletons are drawn instead: no OpenGL") == 2
+
+    def pixels(layers, view):
+        cfg = RerenderConfig((view,), layers, frames=(7,), output="png")
+        folder = tmp_path / view / "_".join(layers)
+        (picture_of,) = render_result(result, finished.clip, folder, cfg)
+        return picture(picture_of)
+
+    for view, figure in (("overlay", "skeleton"), ("side", "bones")):
+        for layers in (("mesh",), ("wireframe", "mesh", "skeleton")):
+            np.testing.assert_array_equal(pixels(layers, view), pixels((figure,), view))
+    assert "no wireframe can be drawn, bones are drawn instead" in caplog.text
+
+
 def test_views_in_a_grid(finished, tmp_path):
     views = ("overlay", "side", "top", "front")
     (path,) = render_result(finished.result, finished.clip, tmp_path, RerenderConfig(views=views))

@@ -170,6 +170,23 @@ def test_start_end_and_stride(tmp_path, clip, wanted, name):
         assert reader.info.num_frames == 25
 
 
+def test_only_some_frames(tmp_path, monkeypatch):
+    """In order of time, and nothing is decoded behind the last of them."""
+    decoded, decode = [], decord_decode.decode
+
+    def watched(*args):
+        for position, image in decode(*args):
+            decoded.append(position)
+            yield position, image
+
+    monkeypatch.setattr(decord_decode, "decode", watched)
+    with open_video(make_clip(tmp_path / "clip.mp4"), ClipConfig(stride=2)) as reader:
+        assert [read_number(f.image) for f in reader.only([6, 2, 3])] == [2, 6]
+        assert decoded == [0, 1, 2, 3]
+        assert list(reader.only([])) == [] and len(decoded) == 4
+        assert [f.index for f in reader.only(range(12))] == numbers(reader) == [0, 2, 4, 6, 8, 10]
+
+
 def test_frames_hidden_by_an_edit_list_are_not_given(tmp_path):
     whole = make_clip(tmp_path / "whole.mp4", 25, options=(*X264, "-g", "12"))
     cut = tmp_path / "cut.mp4"

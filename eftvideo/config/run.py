@@ -124,7 +124,7 @@ class RerenderConfig:
     views: tuple[str, ...] = ("overlay",)
     """Pictures of the grid: those of `rerender_views.VIEWS`."""
     draw: tuple[str, ...] = ()
-    """How people are drawn: those of `rerender_panels.LAYERS`; empty: as the run drew them."""
+    """How people are drawn: those of `overlay.LAYERS`; empty: as the run drew them."""
     plain: bool = False
     """Plain ground in the place of the clip's pictures."""
     track_ids: tuple[int, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -93,6 +93,15 @@ class VideoReader:
                 self._use_decord = False
         if done < self.num_selected:
             yield from self._salvage(done)
+
+    def only(self, indices: Collection[int]) -> Iterator[VideoFrame]:
+        """Those of the chosen frames that have these indices; none behind them is decoded."""
+        wanted, last = set(indices), max(indices, default=-1)
+        for frame in self if wanted else ():
+            if frame.index in wanted:
+                yield frame
+            if frame.index >= last:
+                return
 
     def _frame(self, position: int, image: np.ndarray) -> VideoFrame:
         return VideoFrame(int(self.indices[position]), float(self.times_s[position]), image)
