@@ -38,4 +38,4 @@ $(ENV)/.installed-dev: pyproject.toml tools/make_env.py
 
 clean:
 	rm -rf $(ENV) out build dist .pytest_cache .ruff_cache
-	find eftvideo tests tools benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
+	find eftvideo tests tools benchmarks research examples -name __pycache__ -prune -exec rm -rf {} +

@@ -180,7 +180,7 @@ Regressor = Annotated[
     str,
     _option(
         _FITTING,
-        "Network to tune: lifter, hmr or hmr2; the others see pixels",
+        "Network to tune: lifter; hmr or hmr2, which see pixels; or a module of yours, my.network",
         DEFAULT.regressor,
         "NAME",
         "--regressor",

@@ -1,10 +1,16 @@
-"""A part (detector, regressor, exporter, ...) is a module found by its name in its folder."""
+"""A part (detector, regressor, exporter, ...) is a module found by its name in its folder.
+
+A name with a dot is that of a module elsewhere: an installed one, or one below the current folder.
+"""
 
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import re
+import sys
+from types import ModuleType
 from typing import Any
 
 from eftvideo.errors import ConfigError, MissingDependencyError
@@ -52,27 +58,58 @@ def available(kind: str) -> list[str]:
 
 
 def load(kind: str, name: str) -> Any:
-    """The class `Model` of module `eftvideo.<kind>.<name>`.
+    """The class `Model` of module `eftvideo.<kind>.<name>`, or of module `name` if it has a dot.
+
+    For a name with a dot the current folder is put on `sys.path`, as `python -m` does.
 
     Raises:
         ConfigError: no such part; the message lists those there are.
         MissingDependencyError: the part's library cannot be imported.
     """
-    if name not in available(kind):
-        names = ", ".join(available(kind))
-        raise ConfigError(f"unknown {_SINGULAR[kind]} {name!r}: choose one of {names}")
+    names = available(kind)
+    if name in names:
+        try:
+            return importlib.import_module(f"eftvideo.{kind}.{name}").Model
+        except ImportError as e:
+            raise missing(f"{_SINGULAR[kind]} {name!r}", e) from e
+    if "." in name and all(part.isidentifier() for part in name.split(".")):
+        module = _module_elsewhere(_SINGULAR[kind], name, names)
+        if not hasattr(module, "Model"):
+            raise ConfigError(
+                f"{_SINGULAR[kind]} {name!r} is a module without a class Model: write one, or "
+                f"choose one of {', '.join(names)}"
+            )
+        return module.Model
+    raise ConfigError(f"unknown {_SINGULAR[kind]} {name!r}: choose one of {', '.join(names)}")
+
+
+def _module_elsewhere(what: str, name: str, names: list[str]) -> ModuleType:
+    folder = os.getcwd()
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
-        return importlib.import_module(f"eftvideo.{kind}.{name}").Model
+        return importlib.import_module(name)
+    except ModuleNotFoundError as e:
+        if not f"{name}.".startswith(f"{e.name}."):
+            raise missing(f"{what} {name!r}", e, "install what it imports") from e
+        raise ConfigError(
+            f"unknown {what} {name!r}: there is no module {e.name} in {folder} or installed; "
+            f"choose one of {', '.join(names)}, or run from the folder that {name} is below"
+        ) from e
     except ImportError as e:
-        raise missing(f"{_SINGULAR[kind]} {name!r}", e) from e
+        raise missing(f"{what} {name!r}", e, "mend its imports") from e
 
 
-def missing(what: str, error: ImportError) -> MissingDependencyError:
+_REINSTALL = "reinstall with: pip install --force-reinstall eftvideo"
+
+
+def missing(what: str, error: ImportError, remedy: str = _REINSTALL) -> MissingDependencyError:
     """The error for something that needs a library which cannot be imported, with the remedy.
 
     Args:
         what: the thing that needs it.
         error: from the import. Where a system library is at fault, its package is named.
+        remedy: what to do where it is none.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -81,9 +118,7 @@ def missing(what: str, error: ImportError) -> MissingDependencyError:
             return _missing_system_library(what, found)
         cause = cause.__cause__ or cause.__context__
     reason = " ".join(str(error).split())
-    return MissingDependencyError(
-        f"{what} cannot be loaded: {reason}; reinstall with: pip install --force-reinstall eftvideo"
-    )
+    return MissingDependencyError(f"{what} cannot be loaded: {reason}; {remedy}")
 
 
 def _missing_system_library(what: str, found: re.Match[str]) -> MissingDependencyError:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from media import ffmpeg, make_clip
+
+from tests.media import ffmpeg, make_clip
 
 if TYPE_CHECKING:
     from eftvideo.bodies import BodyModel

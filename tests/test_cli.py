@@ -169,6 +169,7 @@ def test_bad_clips(bad_clips, tmp_path, name, words):
         (["--device", "tpu"], "unknown device 'tpu': use auto, cpu, cuda or cuda:1"),
         (["--device", "cuda:99"], "use --device cpu"),
         (["--regressor", "none"], "unknown regressor 'none': choose one of hmr, "),
+        (["--regressor", "nowhere.net"], "regressor 'nowhere.net': there is no module nowhere in "),
         (["--detector", "yolo-none"], "unknown pose detector 'yolo-none'"),
         (["--detector", "none.pt"], "no detector file at none.pt"),
         (["--weights", "none.safetensors"], "none.safetensors not found"),

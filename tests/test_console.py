@@ -133,7 +133,7 @@ def test_log_lines(quiet, verbose, shown):
     before = (logger.handlers, logger.propagate, logger.level)
     try:
         console.set_up_logging(errors, quiet=quiet, verbose=verbose)
-        child = logging.getLogger("eftvideo.video.reader.reader")
+        child = logging.getLogger("eftvideo.video.reader.reader.reader")
         child.debug("never [x]")
         child.info("frame %d [bold]", 3)
         child.warning("a.mp4 is damaged")

@@ -26,7 +26,7 @@ DOCUMENTS = [
     ROOT / name
     for name in (
         *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "weights/README.md"),
-        "examples/README.md",
+        *("examples/README.md", "research/image_evidence/README.md"),
     )
 ]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

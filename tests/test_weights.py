@@ -70,6 +70,8 @@ def test_missing_file_names_places_and_remedy(folders):
     assert SPEC.file in message and SPEC.url in message and weights.ENV_FOLDER in message
     assert "\n" not in message
     with pytest.raises(WeightsNotFoundError, match="pip install"):
+        weights.resolve(replace(SPEC, url=None, sha256=digest(b"shipped")))
+    with pytest.raises(WeightsNotFoundError, match=r"; name yours with --weights FILE$"):
         weights.resolve(replace(SPEC, url=None))
 
 

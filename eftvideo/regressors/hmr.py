@@ -26,8 +26,6 @@ from eftvideo.regressors._hmr_files import (
     convention_of,
 )
 from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
-from eftvideo.regressors._hmr_yolo import ARCHITECTURE as YOLO
-from eftvideo.regressors._hmr_yolo import YoloHmr
 from eftvideo.regressors._own_weights import Own, by_layer
 from eftvideo.regressors._resnet import BLOCKS, ResNet
 from eftvideo.types import Crops, Prediction
@@ -163,9 +161,7 @@ class Model(ResNet, HmrHead):
         return {"architecture": "eftvideo.hmr", "config": json.dumps(asdict(self.cfg))}
 
     @classmethod
-    def from_weights(
-        cls, path: Path, convention: CameraConvention | None = None
-    ) -> Model | YoloHmr:
+    def from_weights(cls, path: Path, convention: CameraConvention | None = None) -> Model:
         """Read SPIN's, EFT's or FrankMocap's checkpoint, or a network trained here.
 
         Args:
@@ -179,8 +175,6 @@ class Model(ResNet, HmrHead):
         """
         if path.suffix == ".safetensors":
             tensors, metadata = load_safetensors(path)
-            if metadata.get("architecture") == YOLO:
-                return YoloHmr.of_file(path, tensors, metadata)
             if metadata.get("architecture") != "eftvideo.hmr":
                 raise CheckpointMismatchError(
                     f"{path} is not an HMR checkpoint (its metadata says "

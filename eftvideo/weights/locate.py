@@ -149,6 +149,8 @@ def _check_first_use(path: Path) -> None:
 def _remedy(spec: WeightSpec) -> str:
     if spec.download is not None:
         return f"get it with: eftvideo weights fetch {spec.name} (licence: {spec.licence})"
+    if spec.url is None and spec.sha256 is None:
+        return "name yours with --weights FILE"
     if spec.url is None:
         return "reinstall with: pip install --force-reinstall eftvideo"
     return f"get it from {spec.url}, then set {ENV_FOLDER} to its folder"

@@ -1,10 +1,11 @@
 """Train a correction of the lifter's answer by the detector's features, and its control.
 
-python tools/train_evidence_head.py --pictures FOLDER --out FOLDER [--control] [--epochs 30]
+python -m research.image_evidence.train_evidence_head --pictures FOLDER --out FOLDER
+    [--control] [--epochs 30]
 
-FOLDER of pictures: tools/render_pictures.py and tools/picture_features.py. The control is the same
-head without the features: what it gains is not due to the pictures. In half of the examples the
-frames around are hidden. Goes on from a checkpoint that is there.
+FOLDER of pictures: render_pictures.py and picture_features.py. The control is the same head
+without the features: what it gains is not due to the pictures. In half of the examples the frames
+around are hidden. Goes on from a checkpoint that is there.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ import time
 from pathlib import Path
 
 import torch
-from evidence_head import EvidenceHead, lifted
-from picture_data import Pictures, alone, read_pictures
-from picture_scores import errors
 from torch import Tensor, nn
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import Model
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
-from eftvideo.weights import locate as weights
+from research.image_evidence.evidence_head import EvidenceHead, lifted
+from research.image_evidence.picture_data import Pictures, alone, read_pictures
+from research.image_evidence.picture_scores import errors
 
 BATCH = 256
 EVAL_EVERY = 5

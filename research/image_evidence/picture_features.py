@@ -1,10 +1,10 @@
 """What the YOLO pose network sees in rendered pictures: keypoints, and features at them.
 
-python tools/picture_features.py --pictures FOLDER
+python -m research.image_evidence.picture_features --pictures FOLDER
 
-For every shard of tools/render_pictures.py an npz beside it: the person's keypoints as the
-program's own detector finds them, and the network's three feature maps (strides 8, 16, 32; what
-its heads read, frozen) sampled at these keypoints. In `eftvideo run` both come from one pass over
+For every shard of render_pictures.py an npz beside it: the person's keypoints as the program's own
+detector finds them, and the network's three feature maps (strides 8, 16, 32; what its heads read,
+frozen) sampled at these keypoints. In `eftvideo run` both come from one pass over
 the whole frame; here the pass is over the crop, enlarged to 256 px. Files that are there are kept.
 """
 

@@ -1,8 +1,9 @@
 """What the frozen trunk of the image regressor sees in rendered pictures, computed once.
 
-python tools/trunk_features.py --pictures FOLDER --out FOLDER [--split train] [--copies 5]
+python -m research.image_evidence.trunk_features --pictures FOLDER --out FOLDER
+    [--split train] [--copies 5]
 
-FOLDER of pictures: tools/render_pictures.py. A copy is every picture once: copy 0 as it was drawn,
+FOLDER of pictures: render_pictures.py. A copy is every picture once: copy 0 as it was drawn,
 the others varied (picture_variety.py: other windows, mirrored, other colours and backgrounds). A
 file is one shard of one copy, float16, with its crops and truth; files that are there are kept.
 """
@@ -18,17 +19,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from picture_data import CROP_FIELDS, STORED_PX, Pictures, read_pictures
-from picture_variety import plain, varied
 from torch import Tensor, nn
 
 from eftvideo.bodies import load_body
 from eftvideo.config import DetectConfig
 from eftvideo.detectors.yolo_pose import Model as Detector
-from eftvideo.regressors._hmr_yolo import ENCODE_ROWS, YoloHmr
-from eftvideo.regressors._yolo_trunk import YoloTrunk
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops
+from research.image_evidence.picture_data import CROP_FIELDS, STORED_PX, Pictures, read_pictures
+from research.image_evidence.picture_variety import plain, varied
+from research.image_evidence.yolo_hmr import ENCODE_ROWS
+from research.image_evidence.yolo_hmr import Model as YoloHmr
+from research.image_evidence.yolo_trunk import YoloTrunk
 
 log = logging.getLogger("trunk_features")
 
@@ -38,7 +40,7 @@ class Seen:
     """N people, and what the trunk saw of them."""
 
     looks: Tensor
-    """(N, E) float16, as `YoloHmr.look` gives it."""
+    """(N, E) float16, as `yolo_hmr.Model.look` gives it."""
     crops: Crops
     truth: Truth
 

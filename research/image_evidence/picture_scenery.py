@@ -1,4 +1,4 @@
-"""What stands behind and before the people of tools/render_pictures.py, and what a lens adds."""
+"""What stands behind and before the people of render_pictures.py, and what a lens adds."""
 
 from __future__ import annotations
 

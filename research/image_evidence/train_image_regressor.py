@@ -1,13 +1,14 @@
-"""Train HMR on a frozen YOLO11n-pose (eftvideo/regressors/_hmr_yolo.py) on rendered pictures.
+"""Train HMR on a frozen YOLO11n-pose (yolo_hmr.py) on rendered pictures.
 
-python tools/train_image_regressor.py --looks FOLDER --poses POSES.npz --out FOLDER [--steps 8000]
+python -m research.image_evidence.train_image_regressor --looks FOLDER --poses POSES.npz
+    --out FOLDER [--steps 8000]
 
-FOLDER of looks: tools/trunk_features.py, so that no step goes through the trunk. At first neck and
-head learn from made-up keypoints alone, of which there is no end (eftvideo/synthetic); then from
+FOLDER of looks: trunk_features.py, so that no step goes through the trunk. At first neck and head
+learn from made-up keypoints alone, of which there is no end (eftvideo/synthetic); then from
 pictures, with some of those still among them. Trained for what the lifter is trained for
-(train_losses.py), in bfloat16; the weights that are kept are an average over the last steps. Goes
-on from a checkpoint that is there; OUT/hmr.safetensors is for `eftvideo run --regressor hmr
---weights`.
+(eftvideo/train_losses.py), in bfloat16; the weights that are kept are an average over the last
+steps. Goes on from a checkpoint that is there; OUT/hmr.safetensors is for `eftvideo run --regressor
+research.image_evidence.yolo_hmr --weights`.
 """
 
 from __future__ import annotations
@@ -21,14 +22,10 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
-from picture_scores import errors
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from trunk_features import Seen, fill_trunk, read
 
 from eftvideo.bodies import load_body
-from eftvideo.regressors._hmr_yolo import YoloHmr, place_of
-from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.synthetic.examples import Sampling, Truth, make_examples
 from eftvideo.synthetic.motions import MotionLibrary
@@ -36,6 +33,11 @@ from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
+from research.image_evidence.picture_scores import errors
+from research.image_evidence.trunk_features import Seen, fill_trunk, read
+from research.image_evidence.yolo_hmr import Model as YoloHmr
+from research.image_evidence.yolo_hmr import place_of
+from research.image_evidence.yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS
 
 BLIND_SHARE = 0.4
 """Share of the steps in which there are no pictures."""
@@ -222,7 +224,7 @@ class Trainer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--looks", type=Path, required=True, help="of tools/trunk_features.py")
+    parser.add_argument("--looks", type=Path, required=True, help="of trunk_features.py")
     parser.add_argument("--poses", type=Path, required=True, help="motion, for made-up keypoints")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and weights")
     parser.add_argument("--copies", type=int, default=5, help="copies of the pictures to use")

@@ -1,4 +1,4 @@
-"""Reads the shards of tools/render_pictures.py and tools/picture_features.py."""
+"""Reads the shards of render_pictures.py and picture_features.py."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_pictures(
     if not paths:
         raise FileNotFoundError(
             f"no pictures of the {split} split in {folder}: run "
-            "tools/render_pictures.py, then tools/picture_features.py"
+            "render_pictures.py, then picture_features.py"
         )
     columns: dict[str, list[np.ndarray]] = {}
     for path in paths:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,19 +17,15 @@ from eftvideo.regressors.lifter import LifterConfig
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.types import Detections
+from research.image_evidence import (
+    evidence_head,
+    picture_data,
+    picture_features,
+    picture_variety,
+    render_pictures,
+)
 from tests.pose_library import write_library
 from tests.renderer_scene import has_opengl, needs_gl
-
-TOOLS = str(Path(__file__).parents[1] / "tools")
-sys.path.insert(0, TOOLS)
-try:
-    import evidence_head
-    import picture_data
-    import picture_features
-    import picture_variety
-    import render_pictures
-finally:
-    sys.path.remove(TOOLS)
 
 NUM = 6
 

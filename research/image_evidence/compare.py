@@ -1,10 +1,10 @@
 """Do pixels help? The lifter alone, corrected by the detector's features, and an image regressor.
 
-python benchmarks/image_evidence.py --pictures FOLDER [--head FOLDER] [--control FOLDER]
+python -m research.image_evidence.compare --pictures FOLDER [--head FOLDER] [--control FOLDER]
     [--hmr FILE] [--eft 256]
 
-On rendered pictures of held-out motion (tools/render_pictures.py --split test, then
-tools/picture_features.py). Keypoints of the picture are those that the program's detector finds in
+On rendered pictures of held-out motion (render_pictures.py --split test, then
+picture_features.py). Keypoints of the picture are those that the program's detector finds in
 it; where a row says so, the lifter also sees those of the frames around, with made-up errors (no
 pictures of them are drawn). MPJPE and PA-MPJPE in mm over the 12 limb joints; 2D: rms distance to
 the true keypoints, px of a 224 px crop. `--eft N` tunes the lifter and the image regressor on the
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,21 +22,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
-from evidence_head import EvidenceHead
-from picture_data import STORED_PX, Pictures, alone, read_pictures
-from picture_scores import errors, predict
-from picture_variety import plain
-from train_evidence_head import answers, load_head, shipped_lifter
-
 from eftvideo import eft
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.skeletons import COCO17, mirror_index
-from eftvideo.regressors import Regressor, hmr, lifter
+from eftvideo.regressors import Regressor, lifter
 from eftvideo.types import Crops
+from research.image_evidence import yolo_hmr
+from research.image_evidence.evidence_head import EvidenceHead
+from research.image_evidence.picture_data import STORED_PX, Pictures, alone, read_pictures
+from research.image_evidence.picture_scores import errors, predict
+from research.image_evidence.picture_variety import plain
+from research.image_evidence.train_evidence_head import answers, load_head, shipped_lifter
 
 Table = dict[str, dict[str, float]]
 
@@ -135,9 +133,9 @@ def print_detector(data: Pictures) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--pictures", type=Path, required=True)
-    parser.add_argument("--head", type=Path, help="folder of tools/train_evidence_head.py")
+    parser.add_argument("--head", type=Path, help="folder of train_evidence_head.py")
     parser.add_argument("--control", type=Path, help="the same, trained with --control")
-    parser.add_argument("--hmr", type=Path, help="weights of tools/train_image_regressor.py")
+    parser.add_argument("--hmr", type=Path, help="weights of train_image_regressor.py")
     parser.add_argument("--eft", type=int, default=0, help="pictures to run EFT on")
     parser.add_argument("--hmr-rate", type=float, help="Adam's rate; default: the regressor's own")
     parser.add_argument("--hmr-tune", help="what EFT tunes of it; default: the regressor's own")
@@ -157,7 +155,7 @@ def main() -> None:
             heads[name] = load_head(folder, model)
     lifter_rows(table, data, body, heads)
     if args.hmr:
-        network = hmr.Model.from_weights(args.hmr)
+        network = yolo_hmr.Model.from_weights(args.hmr)
         answer, crops = predict(network, data)
         add_row(table, "HMR, pixels", errors(body, answer, crops, data.truth))
         if args.eft:

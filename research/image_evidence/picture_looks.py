@@ -1,4 +1,4 @@
-"""Clothes by lot for tools/render_pictures.py: colours and thickness for every vertex of a body.
+"""Clothes by lot for render_pictures.py: colours and thickness for every vertex of a body.
 
 Made in rest pose, where garments end at heights (trousers, shirt) and at distances from the middle
 (sleeves). Patterns are waves and checks through the rest pose, so that they move with the body.

@@ -1,4 +1,4 @@
-"""Draws clothed bodies into small square pictures for tools/render_pictures.py, by OpenGL.
+"""Draws clothed bodies into small square pictures for render_pictures.py, by OpenGL.
 
 One body a picture, with its own window into the full frame, lights and colours. Colours are lit at
 the vertices and drawn at twice the size. On Mesa's software rasteriser a picture takes some ms.

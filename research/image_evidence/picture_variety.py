@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from picture_data import Pictures
 from torch import Tensor
 from torch.nn import functional as F
 
 from eftvideo.geometry.skeletons import SMPL24, mirror_index
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops
+from research.image_evidence.picture_data import Pictures
 
 NEW_BACKGROUND = 0.25
 ZOOM, SHIFT = 0.08, 0.05

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import torch
-from picture_data import Pictures
-from picture_variety import plain
 from torch import Tensor
 
 from eftvideo import metrics
@@ -15,6 +13,8 @@ from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.regressors import Regressor
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops, Prediction
+from research.image_evidence.picture_data import Pictures
+from research.image_evidence.picture_variety import plain
 
 ROWS = 256
 

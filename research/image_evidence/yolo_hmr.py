@@ -18,13 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eftvideo.config import CropConfig
-from eftvideo.errors import ConfigError
+from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
 from eftvideo.regressors._own_weights import Own, by_layer, linear, norm
-from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS, YoloTrunk
 from eftvideo.types import Crops, Prediction
-from eftvideo.weights.checkpoints import load_exactly
-from eftvideo.weights.locate import WeightSpec
+from eftvideo.weights.locate import WeightSpec, load_safetensors
+from research.image_evidence.yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS, YoloTrunk
 
 ARCHITECTURE = "eftvideo.hmr_yolo"
 ENCODE_ROWS = 16
@@ -73,8 +72,8 @@ class Block(nn.Module):
         return x + linear(self.down, F.gelu(linear(self.up, norm(self.norm, x, own), own)), own)
 
 
-class YoloHmr(HmrHead):
-    """See the module's text; `Regressor` is its interface. `hmr.Model.from_weights` makes it."""
+class Model(HmrHead):
+    """See the module's text; `Regressor` is its interface."""
 
     needs: Literal["keypoints", "image"] = "image"
     context_offsets_s: tuple[float, ...] = ()
@@ -212,12 +211,19 @@ class YoloHmr(HmrHead):
         return {"architecture": ARCHITECTURE, "config": json.dumps(asdict(self.cfg))}
 
     @classmethod
-    def of_file(cls, path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> YoloHmr:
-        """The network of a file's content.
+    def from_weights(cls, path: Path) -> Model:
+        """Read a file of train_image_regressor.py.
 
         Raises:
-            CheckpointMismatchError: missing or unexpected keys, named.
+            WeightsCorruptError: it is not a whole safetensors file.
+            CheckpointMismatchError: it is for another network; missing or unexpected keys named.
         """
+        tensors, metadata = load_safetensors(path)
+        if metadata.get("architecture") != ARCHITECTURE:
+            raise CheckpointMismatchError(
+                f"{path} is not for HMR on YOLO11n-pose (its metadata says "
+                f"{metadata.get('architecture', 'nothing')!r}): choose another --weights"
+            )
         model = cls(YoloHmrConfig(**json.loads(metadata["config"])))
         load_exactly(model, tensors, path, "HMR on YOLO11n-pose")
         return model.eval().requires_grad_(False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,19 +15,12 @@ from eftvideo import eft
 from eftvideo.cli import app
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors import hmr
-from eftvideo.regressors._hmr_yolo import YoloHmr, YoloHmrConfig
-from eftvideo.regressors._yolo_trunk import NUM_KEYPOINTS, WIDTHS
 from eftvideo.types import FITTED
 from eftvideo.types.result import load_result
+from research.image_evidence import train_image_regressor, trunk_features
+from research.image_evidence.yolo_hmr import Model, YoloHmrConfig
+from research.image_evidence.yolo_trunk import NUM_KEYPOINTS, WIDTHS
 from tests.pixel_people import UNTRAINED_EFT, two_people
-
-TOOLS = str(Path(__file__).parents[1] / "tools")
-sys.path.insert(0, TOOLS)
-try:
-    import train_image_regressor
-    import trunk_features
-finally:
-    sys.path.remove(TOOLS)
 
 SMALL = YoloHmrConfig(
     crop_size_px=128, per_keypoint=4, per_cell=2, width=32, hidden=32, num_blocks=1, head=128
@@ -40,7 +31,7 @@ CFG = UNTRAINED_EFT
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    made = YoloHmr(SMALL).eval().requires_grad_(False)
+    made = Model(SMALL).eval().requires_grad_(False)
     trunk_features.fill_trunk(made.trunk)
     return made
 
@@ -134,26 +125,31 @@ def test_the_trunk_runs_once(model, body, crops, monkeypatch):
 
 
 def test_own_file_comes_back(model, own_file, crops, tmp_path):
-    again = hmr.Model.from_weights(own_file)
-    assert isinstance(again, YoloHmr) and again.cfg == SMALL and not again.training
+    again = Model.from_weights(own_file)
+    assert isinstance(again, Model) and again.cfg == SMALL and not again.training
     torch.testing.assert_close(again(again.encode(crops)), model(model.encode(crops)))
     wrong = {n: v for n, v in model.state_dict().items() if n != "stem.bias"}
     save_file(wrong, tmp_path / "a.safetensors", model.metadata())
     with pytest.raises(CheckpointMismatchError, match=r"missing: stem\.bias"):
-        hmr.Model.from_weights(tmp_path / "a.safetensors")
+        Model.from_weights(tmp_path / "a.safetensors")
+    save_file(wrong, tmp_path / "b.safetensors", {"architecture": "eftvideo.hmr"})
+    with pytest.raises(CheckpointMismatchError, match=r"not for HMR on YOLO11n-pose .*\.hmr'"):
+        Model.from_weights(tmp_path / "b.safetensors")
+    with pytest.raises(CheckpointMismatchError, match="not an HMR checkpoint"):
+        hmr.Model.from_weights(own_file)
     with pytest.raises(ConfigError, match="no HMR network"):
         YoloHmrConfig(crop_size_px=100)
 
 
 def test_command_line(tiny_clip, tmp_path, own_file):
     words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15", "--steps", "2"]
-    words += ["--regressor", "hmr", "--weights", str(own_file), "-o", str(tmp_path)]
+    words += ["--regressor", Model.__module__, "--weights", str(own_file), "-o", str(tmp_path)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
     assert len(result.frame) >= 6 and np.isfinite(result.transl).all()
     assert result.config["eft"]["tune"] == "head"
-    assert result.config["eft"]["learning_rate"] == YoloHmr.rates["head"]
+    assert result.config["eft"]["learning_rate"] == Model.rates["head"]
 
 
 def test_people_without_pictures_are_pictures_of_which_nothing_stands_out(model, crops):

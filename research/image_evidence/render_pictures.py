@@ -1,7 +1,7 @@
 """Pictures of clothed bodies with exact SMPL truth, to train and test regressors that look.
 
-python tools/render_pictures.py --poses POSES.npz --out FOLDER --split train --num 20000
-    [--photos CLIP ...]
+python -m research.image_evidence.render_pictures --poses POSES.npz --out FOLDER --split train
+    [--num 20000] [--photos CLIP ...]
 
 People, cameras and detector errors are those that the lifter is trained on (eftvideo/synthetic);
 each picture is the square crop that the program would cut out of the full frame. Clothes, light,
@@ -21,10 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from picture_data import STORED_PX as SIDE_PX
-from picture_looks import Wardrobe
-from picture_painter import PicturePainter, any_light
-from picture_scenery import background, occluder, photographed, photographs
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import LifterConfig
@@ -33,6 +29,10 @@ from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops, SmplParams
+from research.image_evidence.picture_data import STORED_PX as SIDE_PX
+from research.image_evidence.picture_looks import Wardrobe
+from research.image_evidence.picture_painter import PicturePainter, any_light
+from research.image_evidence.picture_scenery import background, occluder, photographed, photographs
 
 SHARD = 256
 OCCLUDER_SHARE = 0.2
