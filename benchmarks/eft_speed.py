@@ -29,11 +29,11 @@ from eftvideo import eft, losses
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import PUBLISHED_EFT, ClipConfig, EftConfig, RunConfig
 from eftvideo.eft_rules import projected
-from eftvideo.networks import load_regressor
 from eftvideo.pipeline import choose_device, detect_people, full_frame_camera
 from eftvideo.pixels import PixelSource
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
+from eftvideo.regressors._load import load_regressor
 from eftvideo.sightings import TrackMemory, crops_of
 from eftvideo.tuning import Weights, settled
 from eftvideo.types import Crops

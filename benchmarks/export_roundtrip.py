@@ -31,7 +31,7 @@ import torch
 from export_bodies import HANDS, smpl_file, smplh_file
 from scipy.spatial.transform import Rotation
 
-from eftvideo.export import ExportedFile, export_result
+from eftvideo.exporters._export import ExportedFile, export_result
 from eftvideo.geometry.skeletons import SMPL24
 
 LIMIT_MM = {"bvh": 5.0}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from eftvideo.export import ExportedFile
+    from eftvideo.exporters._export import ExportedFile
 
 _HELP = """
 Write a result in the format of another program.
@@ -100,7 +100,7 @@ def register(
         """Writes one format."""
         with one_line_errors():
             from eftvideo import console
-            from eftvideo.export import export_result
+            from eftvideo.exporters._export import export_result
 
             console.set_up_logging(Console(stderr=True), quiet=False, verbose=False)
             written = export_result(

@@ -8,10 +8,10 @@ import numpy as np
 
 from eftvideo import plugins
 from eftvideo.bodies import BodyModel
+from eftvideo.bodies.posing import vertices
 from eftvideo.config import RenderConfig
 from eftvideo.errors import MissingDependencyError
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.posed import vertices
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
 from eftvideo.types import FILLED, REJECTED
 from eftvideo.types.result import Result

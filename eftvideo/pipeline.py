@@ -20,11 +20,11 @@ from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
 from eftvideo.geometry import camera
 from eftvideo.lost import Search
-from eftvideo.networks import load_regressor, regressor_file
 from eftvideo.outliers import soften_outliers
 from eftvideo.polish import polish_rows
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
+from eftvideo.regressors._load import load_regressor, regressor_file
 from eftvideo.report import write_report
 from eftvideo.rerender import draw_result
 from eftvideo.second_look import SecondLook

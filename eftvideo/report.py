@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from eftvideo.bodies.posing import body_of
 from eftvideo.config import RenderConfig
 from eftvideo.overlay import drawn_by_run
-from eftvideo.posed import body_of
 from eftvideo.progress import Progress
 from eftvideo.report_page import page
 from eftvideo.report_pictures import take_shots

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from eftvideo.bodies import BodyModel
+from eftvideo.bodies.posing import body_of
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.overlay import LAYERS, drawn_by_run
-from eftvideo.posed import body_of
 from eftvideo.progress import Progress
 from eftvideo.rerender_files import make_sink
 from eftvideo.rerender_panels import Grid

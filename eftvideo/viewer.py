@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eftvideo.bodies.posing import body_of
 from eftvideo.errors import ConfigError, MissingDependencyError
-from eftvideo.posed import body_of
 from eftvideo.types.result import Result
 from eftvideo.viewer_data import ErrorCurves, Meshes, Pictures, Timeline, open_clip
 from eftvideo.viewer_places import FOV, PLACES, camera_fov, look_from

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from eftvideo.bodies import BodyModel
+from eftvideo.bodies.posing import vertices
 from eftvideo.errors import EftVideoError
-from eftvideo.posed import vertices
 from eftvideo.renderers import track_colour
 from eftvideo.rerender import open_for
 from eftvideo.types import FILLED, REJECTED

@@ -9,8 +9,8 @@ from export_case import made_up, rodrigues, saved, turned
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
-from eftvideo.export import export_result
-from eftvideo.motion import motions
+from eftvideo.exporters._export import export_result
+from eftvideo.exporters._motion import motions
 from eftvideo.types import SmplParams
 
 

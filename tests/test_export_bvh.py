@@ -7,10 +7,10 @@ import pytest
 from export_case import made_up, rodrigues, saved, turned
 
 from eftvideo.bodies import load_body
-from eftvideo.export import export_result
+from eftvideo.exporters._export import export_result
+from eftvideo.exporters._motion import motions
 from eftvideo.exporters.bvh import euler_zxy_deg, leaf_tips
 from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
-from eftvideo.motion import motions
 
 
 def about(axis, degrees):

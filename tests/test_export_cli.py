@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from eftvideo import plugins
 from eftvideo.cli import app
 from eftvideo.errors import ConfigError, MissingDependencyError, VideoWriteError
-from eftvideo.export import export_result, formats
 from eftvideo.exporters import write_whole
+from eftvideo.exporters._export import export_result, formats
 
 runner = CliRunner()
 

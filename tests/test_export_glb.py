@@ -11,7 +11,7 @@ from export_case import FOCAL_PX, SIZE_PX, made_up, saved, turned
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
-from eftvideo.export import export_result
+from eftvideo.exporters._export import export_result
 from eftvideo.exporters.glb import presence, quaternions
 from eftvideo.geometry.skeletons import SMPL24
 

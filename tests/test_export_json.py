@@ -10,7 +10,7 @@ from export_case import FOCAL_PX, SIZE_PX, made_up, rodrigues, saved, turned
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
-from eftvideo.export import export_result
+from eftvideo.exporters._export import export_result
 from eftvideo.exporters.eft_json import OPENPOSE18, joint_validity
 from eftvideo.geometry.skeletons import COCO17
 

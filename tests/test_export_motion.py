@@ -9,7 +9,7 @@ import pytest
 from export_case import TIMES_S, made_up, rodrigues, turned
 
 from eftvideo.bodies import load_body
-from eftvideo.motion import grid_phase_s, motions, resample, turn_to, usual_fps
+from eftvideo.exporters._motion import grid_phase_s, motions, resample, turn_to, usual_fps
 
 BODY = load_body()
 

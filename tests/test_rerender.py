@@ -12,11 +12,11 @@ from media import make_clip
 from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
+from eftvideo.bodies.posing import body_of, vertices
 from eftvideo.cli import app
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.pipeline import run_video
-from eftvideo.posed import body_of, vertices
 from eftvideo.rerender import render_result, stored
 from eftvideo.rerender_panels import panel_layout
 from eftvideo.rerender_views import OWN, Ground, fit_ground, floor_lines, look, make_view

@@ -11,8 +11,8 @@ from eftvideo.bodies import load_body
 from eftvideo.bodies.smpl import NEUTRAL_BODY
 from eftvideo.geometry import camera
 from eftvideo.geometry.skeletons import SMPL24
+from eftvideo.regressors._other_body import Retargeted, betas_map, rest_points
 from eftvideo.regressors.lifter import Model
-from eftvideo.retarget import Retargeted, betas_map, rest_points
 from eftvideo.weights.locate import resolve
 from tests.test_lifter import some_crops
 

@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 
 from eftvideo import viewer_data
 from eftvideo.bodies import load_body
+from eftvideo.bodies.posing import vertices
 from eftvideo.cli import app
 from eftvideo.errors import ConfigError, MissingDependencyError
-from eftvideo.posed import vertices
 from eftvideo.rerender_views import look
 from eftvideo.types.result import empty_rows
 from eftvideo.viewer import LOOPBACK, Viewer

@@ -26,7 +26,7 @@ import numpy as np
 from chromium import Chromium
 
 from eftvideo.config import RerenderConfig
-from eftvideo.export import export_result
+from eftvideo.exporters._export import export_result
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.rerender import render_result
 from eftvideo.types.result import Result, load_result

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eftvideo.bodies import BodyModel
-from eftvideo.motion import Motion
+from eftvideo.exporters._motion import Motion
 
 NUM_SHAPES = 24
 """Of real clips, 24 leave 1 mm at the worst vertex; without any, 60 mm are missing there."""

@@ -17,8 +17,8 @@ import torch
 
 from eftvideo.errors import ConfigError
 from eftvideo.exporters import Scene, write_whole
+from eftvideo.exporters._motion import Motion, Up, rest_joints
 from eftvideo.geometry.rotations import matrix_to_axis_angle
-from eftvideo.motion import Motion, Up, rest_joints
 
 NUM_JOINTS = 52
 """SMPL+H: pelvis, 21 body joints, 2 x 15 finger joints. SMPL's own two hand joints are left out:

@@ -16,8 +16,8 @@ import torch
 
 from eftvideo.bodies import BodyModel
 from eftvideo.exporters import Scene, write_whole
+from eftvideo.exporters._motion import Up
 from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
-from eftvideo.motion import Up
 from eftvideo.types import SmplParams
 
 CHILDREN = [

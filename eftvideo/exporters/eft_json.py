@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from eftvideo.exporters import Scene, write_whole
+from eftvideo.exporters._motion import Motion, Up
 from eftvideo.geometry.camera import MIN_DEPTH_M, crop_view_rotation
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.motion import Motion, Up
 
 VERSION = 0.1
 BBOX_SIDE_PX = 200.0

@@ -25,9 +25,9 @@ from eftvideo.errors import ConfigError
 from eftvideo.exporters import Scene, generator, write_whole
 from eftvideo.exporters._correctives import corrective_shapes
 from eftvideo.exporters._gltf import Writer
+from eftvideo.exporters._motion import Motion, Up, rest_joints
 from eftvideo.geometry.rotations import matrix_to_quaternion
 from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
-from eftvideo.motion import Motion, Up, rest_joints
 from eftvideo.renderers import track_colour
 from eftvideo.types import SmplParams
 

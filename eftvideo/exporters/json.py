@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from eftvideo.exporters import Scene, generator, write_whole
+from eftvideo.exporters._motion import Motion, Up
 from eftvideo.geometry.rotations import matrix_to_axis_angle
 from eftvideo.geometry.skeletons import COCO17, SMPL24, SMPL24_PARENTS
-from eftvideo.motion import Motion, Up
 
 VERSION = 1
 _DIGITS = 6

@@ -154,7 +154,7 @@ class Result:
             KeyError: no such id. ConfigError: another body than that of the run.
             WeightsNotFoundError, WeightsCorruptError: the body's file.
         """
-        from eftvideo.posed import body_of, vertices_of
+        from eftvideo.bodies.posing import body_of, vertices_of
 
         return vertices_of(self.track(track_id), body_of(self, body))
 

@@ -23,6 +23,7 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import Model
 from eftvideo.train_losses import LossWeights, losses
 from eftvideo.types import Crops
+from eftvideo.weights import locate as weights
 from research.image_evidence.evidence_head import EvidenceHead, lifted
 from research.image_evidence.picture_data import Pictures, alone, read_pictures
 from research.image_evidence.picture_scores import errors

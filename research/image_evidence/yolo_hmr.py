@@ -22,6 +22,7 @@ from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
 from eftvideo.regressors._own_weights import Own, by_layer, linear, norm
 from eftvideo.types import Crops, Prediction
+from eftvideo.weights.checkpoints import load_exactly
 from eftvideo.weights.locate import WeightSpec, load_safetensors
 from research.image_evidence.yolo_trunk import NUM_KEYPOINTS, STRIDES, WIDTHS, YoloTrunk
 

@@ -9,9 +9,9 @@ from eftvideo import plugins
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, WeightsNotFoundError
-from eftvideo.pose_only import PoseOnly
 from eftvideo.regressors import Regressor
-from eftvideo.retarget import Retargeted
+from eftvideo.regressors._other_body import Retargeted
+from eftvideo.regressors._pose_only import PoseOnly
 from eftvideo.weights import locate as weights
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from eftvideo import plugins
+from eftvideo.bodies.posing import body_of
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.exporters import Exporter, Scene
-from eftvideo.motion import Motion, Up, motions, usual_fps
-from eftvideo.posed import body_of
+from eftvideo.exporters._motion import Motion, Up, motions, usual_fps
 from eftvideo.types.result import Result, load_result
 
 log = logging.getLogger(__name__)
