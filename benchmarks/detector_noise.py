@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from eftvideo.config import ClipConfig, RunConfig
+from eftvideo.detect.people import detect_people
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.pipeline import choose_device, detect_people
+from eftvideo.pipeline import choose_device
 from eftvideo.progress import Progress
-from eftvideo.tracklets import Tracklet, gather
+from eftvideo.track.matching import Tracklet, gather
 from eftvideo.video.reader import open_video
 
 WINDOW = 9

@@ -18,7 +18,7 @@ from sequences import NUM_FRAMES, draw_sequences
 from synthetic import run_one
 
 from eftvideo.bodies import load_body
-from eftvideo.pipeline import load_regressor
+from eftvideo.regressors._load import load_regressor
 
 SHIPPED = METHODS["eft-warm-smooth"]
 GENTLE: dict[str, Any] = {

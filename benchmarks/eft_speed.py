@@ -28,8 +28,9 @@ from torch import Tensor, nn
 from eftvideo import eft, losses
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import PUBLISHED_EFT, ClipConfig, EftConfig, RunConfig
+from eftvideo.detect.people import detect_people
 from eftvideo.eft_rules import projected
-from eftvideo.pipeline import choose_device, detect_people, full_frame_camera
+from eftvideo.pipeline import choose_device, full_frame_camera
 from eftvideo.pixels import PixelSource
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor

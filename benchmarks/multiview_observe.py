@@ -17,9 +17,8 @@ import cv2
 import numpy as np
 from multiview_geometry import View, robust_triangulate
 
-from eftvideo import plugins
 from eftvideo.config import DetectConfig, RunConfig
-from eftvideo.pipeline import detect_people
+from eftvideo.detect.people import detect_people, load_detector
 from eftvideo.progress import Progress
 from eftvideo.types import FrameDetections
 from eftvideo.video.reader import open_video
@@ -100,7 +99,7 @@ def close_ups(clip: Path, boxes: np.ndarray, cfg: RunConfig, work: Path) -> np.n
 
     def make() -> np.ndarray:
         detect = DetectConfig(model=cfg.detect.model, image_size=CLOSE_UP_PX)
-        detector = plugins.load("detectors", "yolo_pose")(detect, "cpu", 30.0)
+        detector = load_detector(detect, "cpu", 30.0)
         out = np.full((len(TURNS_DEG), len(boxes), 17, 3), np.nan)
         out[..., 2] = 0.0
         with open_video(clip, cfg.clip) as video:

@@ -28,11 +28,11 @@ from eftvideo.config import RunConfig, SmoothConfig
 from eftvideo.evaluate import evaluate
 from eftvideo.fitting import Camera, fit_people
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.outliers import soften_outliers
-from eftvideo.pipeline import load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
+from eftvideo.regressors._load import load_regressor
 from eftvideo.rows import Rows
+from eftvideo.track.outliers import soften_outliers
 from eftvideo.types import FrameDetections
 from eftvideo.types.result import Result
 

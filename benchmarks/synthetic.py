@@ -28,13 +28,13 @@ from eftvideo.config import RunConfig
 from eftvideo.evaluate import Evaluation, evaluate
 from eftvideo.evaluate_truth import Truth, make_truth
 from eftvideo.fitting import Camera, fit_people
-from eftvideo.outliers import soften_outliers
-from eftvideo.pipeline import load_regressor
 from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
-from eftvideo.swaps import mend_swaps
+from eftvideo.regressors._load import load_regressor
 from eftvideo.synthetic.observer import NoiseConfig
 from eftvideo.synthetic.scenes import SceneConfig
+from eftvideo.track.left_right import mend_swaps
+from eftvideo.track.outliers import soften_outliers
 from eftvideo.types import Detections, FrameDetections
 from eftvideo.types.result import Result
 

@@ -23,7 +23,7 @@ from eftvideo.doctor import Check
 from eftvideo.errors import EftVideoError
 from eftvideo.pipeline import choose_device, load_regressor, run_video
 from eftvideo.progress import Progress
-from eftvideo.tracks import TrackRow
+from eftvideo.track.link import TrackRow
 from eftvideo.types import REJECTED
 from eftvideo.types.result import Result
 from eftvideo.weights.locate import WeightStatus

@@ -170,7 +170,7 @@ def published_weights() -> dict[str, WeightSpec]:
 
 
 def _detector_status() -> WeightStatus:
-    from eftvideo.detectors._yolo_weights import PACKAGED, packaged_file
+    from eftvideo.detect._yolo_weights import PACKAGED, packaged_file
 
     try:
         return WeightStatus(PACKAGED, packaged_file(), None)

@@ -5,35 +5,27 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from eftvideo import plugins
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.close_ups import CloseUps
 from eftvideo.config import CropConfig, RunConfig
+from eftvideo.detect.people import detect_people
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fitting import Camera, fit_people
 from eftvideo.geometry import camera
-from eftvideo.lost import Search
-from eftvideo.outliers import soften_outliers
 from eftvideo.polish import polish_rows
 from eftvideo.priors import POSE_PRIOR
 from eftvideo.progress import Progress
 from eftvideo.regressors._load import load_regressor, regressor_file
 from eftvideo.report import write_report
 from eftvideo.rerender import draw_result
-from eftvideo.second_look import SecondLook
-from eftvideo.swaps import mend_swaps
-from eftvideo.tracks import clean_tracks, drop_unseen, track_table
 from eftvideo.tuning import settled
-from eftvideo.types import FrameDetections, VideoFrame, VideoInfo
+from eftvideo.types import VideoInfo
 from eftvideo.types.result import Result, save_result
-from eftvideo.video.cuts import CutDetector
 from eftvideo.video.reader import VideoReader, open_video
 from eftvideo.weights import locate as weights
 
@@ -87,52 +79,6 @@ def run_video(
     if npz is not None and cfg.render.report:
         write_report(result, path, npz.parent, progress=progress)
     return result
-
-
-def detect_people(
-    clip: VideoReader, cfg: RunConfig, device: str, progress: Progress
-) -> list[FrameDetections]:
-    """Detect, follow and number the people of a clip; ids end at cuts.
-
-    Returns:
-        One entry for each frame read, in order.
-    """
-    rate = float(clip.info.fps) / cfg.clip.stride
-    make = plugins.load("detectors", "yolo_pose")
-    detector = make(cfg.detect, device, rate)
-    close_ups = CloseUps(cfg.detect, lambda close: make(close, device, rate).detect)
-    search, look = Search(cfg.detect, close_ups), SecondLook(cfg.detect, close_ups)
-    cuts = CutDetector(cfg.detect.cut_threshold)
-    frames: list[FrameDetections] = []
-    with progress.stage("detect", clip.num_selected):
-        for batch in _batches(clip, detector.batch_size):
-            images = [f.image for f in batch]
-            tracked, is_cut = [], []
-            for frame, people in zip(batch, detector.detect(images), strict=True):
-                is_cut.append(cuts.is_cut(frame.image))
-                if is_cut[-1]:
-                    detector.reset()
-                    search.forget()
-                people = search.with_lost(frame.image, people, frame.time_s)
-                tracked.append(detector.track(people, frame.image))
-                search.remember(tracked[-1], frame.time_s)
-            for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
-                frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
-                progress.advance(1, people=len(people))
-    frames = drop_unseen(soften_outliers(mend_swaps(clean_tracks(frames, cfg.detect))))
-    progress.found(track_table(frames))
-    return frames
-
-
-def _batches(frames: VideoReader, size: int) -> Iterator[list[VideoFrame]]:
-    batch: list[VideoFrame] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def choose_device(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A part (detector, regressor, exporter, ...) is a module found by its name in its folder.
+"""A part (regressor, exporter, ...) is a module found by its name in its folder.
 
 A name with a dot is that of a module elsewhere: an installed one, or one below the current folder.
 """
@@ -17,7 +17,6 @@ from eftvideo.errors import ConfigError, MissingDependencyError
 
 _SINGULAR = {
     "bodies": "body",
-    "detectors": "detector",
     "exporters": "export format",
     "regressors": "regressor",
     "renderers": "renderer",

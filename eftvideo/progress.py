@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eftvideo.tracks import TrackRow
+    from eftvideo.track.link import TrackRow
 
 
 class Progress:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eftvideo.config import DetectConfig
-from eftvideo.detectors import _yolo_weights
+from eftvideo.detect import _yolo_weights
 from eftvideo.errors import (
     ConfigError,
     UnsafeFileError,
@@ -20,7 +20,7 @@ from eftvideo.errors import (
 from eftvideo.weights import locate as weights
 
 torch = pytest.importorskip("torch")
-yolo_pose = pytest.importorskip("eftvideo.detectors.yolo_pose")
+yolo_pose = pytest.importorskip("eftvideo.detect.yolo_pose")
 
 CFG = DetectConfig()
 

@@ -13,7 +13,7 @@ from eftvideo.config import DetectConfig
 from eftvideo.types import Detections
 
 torch = pytest.importorskip("torch")
-yolo_pose = pytest.importorskip("eftvideo.detectors.yolo_pose")
+yolo_pose = pytest.importorskip("eftvideo.detect.yolo_pose")
 
 CFG = DetectConfig()
 SIZE = (480, 640, 3)

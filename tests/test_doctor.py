@@ -13,7 +13,7 @@ import pytest
 
 from eftvideo import doctor
 from eftvideo.bodies import smpl
-from eftvideo.detectors import _yolo_weights
+from eftvideo.detect import _yolo_weights
 from eftvideo.doctor import Check
 from eftvideo.errors import MissingDependencyError, WeightsNotFoundError
 from eftvideo.video import probe

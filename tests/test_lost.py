@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eftvideo import lost
-from eftvideo.close_ups import CloseUps
 from eftvideo.config import DetectConfig
+from eftvideo.detect import recover as lost
+from eftvideo.detect.close_ups import CloseUps
 from eftvideo.types import Detections
 
 CFG = DetectConfig()

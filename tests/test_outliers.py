@@ -3,7 +3,7 @@
 import numpy as np
 
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.outliers import keypoint_trust, soften_outliers
+from eftvideo.track.outliers import keypoint_trust, soften_outliers
 from eftvideo.types import Detections, FrameDetections
 
 WRIST, ANKLE = COCO17.index("right_wrist"), COCO17.index("left_ankle")

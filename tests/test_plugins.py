@@ -8,13 +8,14 @@ import sys
 import pytest
 
 from eftvideo import plugins
+from eftvideo.config import DetectConfig
+from eftvideo.detect.people import load_detector
 from eftvideo.errors import ConfigError, MissingDependencyError
 
 
 def test_available():
     assert plugins.available("regressors") == ["hmr", "hmr2", "lifter"]
     assert plugins.available("bodies") == ["smpl"]
-    assert "yolo_pose" in plugins.available("detectors")
     assert {"pyrender_mesh", "skeleton"} <= set(plugins.available("renderers"))
     with pytest.raises(ValueError, match="bodies, detectors"):
         plugins.available("wheels")
@@ -102,11 +103,11 @@ def test_missing_system_library_is_named_with_its_package(monkeypatch, library, 
             )
         return real(name, *args, **kwargs)
 
-    monkeypatch.delitem(sys.modules, "eftvideo.detectors.yolo_pose", raising=False)
+    monkeypatch.delitem(sys.modules, "eftvideo.detect.yolo_pose", raising=False)
     monkeypatch.delitem(sys.modules, "cv2", raising=False)
     monkeypatch.setattr(builtins, "__import__", bare)
     with pytest.raises(MissingDependencyError) as error:
-        plugins.load("detectors", "yolo_pose")
+        load_detector(DetectConfig(), "cpu")
     message = str(error.value)
     assert "detector 'yolo_pose'" in message and library in message and "\n" not in message
     assert message.endswith(f"apt-get install {package}")

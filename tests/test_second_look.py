@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from eftvideo.close_ups import CLOSE_UP_PX, CloseUps
 from eftvideo.config import DetectConfig
-from eftvideo.detectors import yolo_pose
+from eftvideo.detect import yolo_pose
+from eftvideo.detect.close_ups import CLOSE_UP_PX, CloseUps
+from eftvideo.detect.upright import SecondLook, lean_rad, merge_sightings
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.second_look import SecondLook, lean_rad, merge_sightings
 from eftvideo.types import Detections
 
 CFG = DetectConfig()

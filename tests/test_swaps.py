@@ -3,7 +3,7 @@
 import numpy as np
 
 from eftvideo.geometry.skeletons import COCO17, mirror_index
-from eftvideo.swaps import mend_swaps, swapped_frames
+from eftvideo.track.left_right import mend_swaps, swapped_frames
 from eftvideo.types import Detections, FrameDetections
 
 MIRROR = mirror_index(COCO17)

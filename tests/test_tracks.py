@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eftvideo import tracks
 from eftvideo.config import DetectConfig
 from eftvideo.errors import ConfigError
+from eftvideo.track import link as tracks
 from eftvideo.types import Detections, FrameDetections
 
 FPS = 25.0

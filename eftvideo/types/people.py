@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,3 +59,14 @@ class FrameDetections:
     people: Detections
     is_cut: bool
     """True where a new shot begins with this frame; nothing may be carried over from before."""
+
+
+def stacked(people: Sequence[Detections]) -> Detections:
+    """Everybody of several sets in one; of none, nobody."""
+    people = [Detections.empty(), *people]
+    return Detections(
+        np.concatenate([p.xyxy for p in people]),
+        np.concatenate([p.confidence for p in people]),
+        np.concatenate([p.keypoints for p in people]),
+        np.concatenate([p.track_id for p in people]),
+    )

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eftvideo.config import DetectConfig
-from eftvideo.detectors.yolo_pose import Model
+from eftvideo.detect.yolo_pose import Model
 from eftvideo.types import Detections
 
 SIDE_PX = 256

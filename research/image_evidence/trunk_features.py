@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from eftvideo.bodies import load_body
 from eftvideo.config import DetectConfig
-from eftvideo.detectors.yolo_pose import Model as Detector
+from eftvideo.detect.yolo_pose import Model as Detector
 from eftvideo.synthetic.examples import Truth
 from eftvideo.types import Crops
 from research.image_evidence.picture_data import CROP_FIELDS, STORED_PX, Pictures, read_pictures

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eftvideo.close_ups import CloseUp, CloseUps
 from eftvideo.config import DetectConfig
-from eftvideo.second_look import lean_rad
-from eftvideo.tracklets import MIN_JOINT_SCORE, area, shared_area, stacked
+from eftvideo.detect.close_ups import CloseUp, CloseUps
+from eftvideo.detect.upright import lean_rad
+from eftvideo.geometry.boxes import area, shared_area
+from eftvideo.track.matching import MIN_JOINT_SCORE
 from eftvideo.types import Detections
+from eftvideo.types.people import stacked
 
 TURNS_RAD = tuple(tuple(math.radians(t) for t in turns) for turns in ((0.0,), (-25.0, 25.0)))
 """As the person leaned when last seen; if nobody is found so, on either side of it."""

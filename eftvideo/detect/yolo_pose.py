@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from eftvideo.config import DetectConfig
-from eftvideo.detectors import _yolo_weights
+from eftvideo.detect import _yolo_weights
 from eftvideo.errors import ConfigError, UnsafeFileError, WeightsCorruptError
 from eftvideo.types import Detections
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eftvideo.geometry.boxes import inside
 from eftvideo.types import Detections, FrameDetections
+from eftvideo.types.people import stacked
 
 MIN_JOINT_SCORE = 0.3
 """Keypoints below are not compared."""
@@ -82,17 +84,6 @@ def gather(frames: Sequence[FrameDetections]) -> dict[int, Tracklet]:
                 int(shots[where[0]]), where, times[where], people.select(rows)
             )
     return found
-
-
-def stacked(people: Sequence[Detections]) -> Detections:
-    """Everybody of several sets in one; of none, nobody."""
-    people = [Detections.empty(), *people]
-    return Detections(
-        np.concatenate([p.xyxy for p in people]),
-        np.concatenate([p.confidence for p in people]),
-        np.concatenate([p.keypoints for p in people]),
-        np.concatenate([p.track_id for p in people]),
-    )
 
 
 def rename(frames: Sequence[FrameDetections], names: Mapping[int, int]) -> list[FrameDetections]:
@@ -217,22 +208,6 @@ def keypoint_distances(a: np.ndarray, b: np.ndarray, centred: bool) -> np.ndarra
     if centred:
         p, q = p - p.mean(axis=0), q - q.mean(axis=0)
     return np.linalg.norm(p - q, axis=1) / side
-
-
-def shared_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N,) px^2 that boxes `a` and `b`, (N, 4) or (1, 4), have in common."""
-    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-    return area(np.concatenate([low, high], axis=1))
-
-
-def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N,) share of the smaller of two boxes that lies in the larger."""
-    return shared_area(a, b) / np.maximum(np.minimum(area(a), area(b)), 1e-6)
-
-
-def area(xyxy: np.ndarray) -> np.ndarray:
-    """(N,) px^2 of (N, 4) boxes; 0 for a box turned inside out."""
-    return np.prod(np.clip(xyxy[:, 2:] - xyxy[:, :2], 0.0, None), axis=1)
 
 
 def _center(xyxy: np.ndarray) -> np.ndarray:

@@ -14,10 +14,10 @@ import numpy as np
 
 from eftvideo.config import DetectConfig
 from eftvideo.errors import ConfigError
-from eftvideo.tracklets import (
+from eftvideo.geometry.boxes import area
+from eftvideo.track.matching import (
     MIN_JOINT_SCORE,
     Tracklet,
-    area,
     gather,
     misfit,
     rename,

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from eftvideo.close_ups import CloseUp, CloseUps
 from eftvideo.config import DetectConfig
+from eftvideo.detect.close_ups import CloseUp, CloseUps
 from eftvideo.geometry.skeletons import COCO17, select
 from eftvideo.types import Detections
 

@@ -1,0 +1,77 @@
+"""The people of a clip, frame by frame: found, searched for, followed, looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eftvideo.config import DetectConfig, RunConfig
+from eftvideo.detect.close_ups import CloseUps
+from eftvideo.detect.detector import Detector
+from eftvideo.detect.recover import Search
+from eftvideo.detect.upright import SecondLook
+from eftvideo.progress import Progress
+from eftvideo.track.left_right import mend_swaps
+from eftvideo.track.link import clean_tracks, drop_unseen, track_table
+from eftvideo.track.outliers import soften_outliers
+from eftvideo.types import FrameDetections, VideoFrame
+from eftvideo.video.cuts import CutDetector
+from eftvideo.video.reader import VideoReader
+
+
+def detect_people(
+    clip: VideoReader, cfg: RunConfig, device: str, progress: Progress
+) -> list[FrameDetections]:
+    """Detect, follow and number the people of a clip; ids end at cuts.
+
+    Returns:
+        One entry for each frame read, in order.
+    """
+    rate = float(clip.info.fps) / cfg.clip.stride
+    detector = load_detector(cfg.detect, device, rate)
+    close_ups = CloseUps(cfg.detect, lambda close: load_detector(close, device, rate).detect)
+    search, look = Search(cfg.detect, close_ups), SecondLook(cfg.detect, close_ups)
+    cuts = CutDetector(cfg.detect.cut_threshold)
+    frames: list[FrameDetections] = []
+    with progress.stage("detect", clip.num_selected):
+        for batch in _batches(clip, detector.batch_size):
+            images = [f.image for f in batch]
+            tracked, is_cut = [], []
+            for frame, people in zip(batch, detector.detect(images), strict=True):
+                is_cut.append(cuts.is_cut(frame.image))
+                if is_cut[-1]:
+                    detector.reset()
+                    search.forget()
+                people = search.with_lost(frame.image, people, frame.time_s)
+                tracked.append(detector.track(people, frame.image))
+                search.remember(tracked[-1], frame.time_s)
+            for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
+                frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
+                progress.advance(1, people=len(people))
+    frames = drop_unseen(soften_outliers(mend_swaps(clean_tracks(frames, cfg.detect))))
+    progress.found(track_table(frames))
+    return frames
+
+
+def load_detector(cfg: DetectConfig, device: str, frames_per_second: float = 30.0) -> Detector:
+    """YOLO-pose with its tracker, ready on the device.
+
+    Raises:
+        MissingDependencyError: its library cannot be imported.
+        ConfigError, WeightsNotFoundError, WeightsCorruptError: see `yolo_pose.Model`.
+    """
+    try:
+        from eftvideo.detect.yolo_pose import Model
+    except ImportError as e:
+        raise plugins.missing("detector 'yolo_pose'", e) from e
+    return Model(cfg, device, frames_per_second)
+
+
+def _batches(frames: VideoReader, size: int) -> Iterator[list[VideoFrame]]:
+    batch: list[VideoFrame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
