@@ -25,18 +25,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from eftvideo import eft, losses
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import PUBLISHED_EFT, ClipConfig, EftConfig, RunConfig
 from eftvideo.detect.people import detect_people
-from eftvideo.eft_rules import projected
+from eftvideo.fit import losses
+from eftvideo.fit.crops import TrackMemory, crops_of
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.eft.tuned_weights import Weights, settled
+from eftvideo.fit.pixels import PixelSource
+from eftvideo.fit.projection import projected
 from eftvideo.pipeline import choose_device, full_frame_camera
-from eftvideo.pixels import PixelSource
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
-from eftvideo.sightings import TrackMemory, crops_of
-from eftvideo.tuning import Weights, settled
 from eftvideo.types import Crops
 from eftvideo.video.reader import open_video
 

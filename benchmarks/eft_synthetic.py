@@ -21,9 +21,11 @@ import torch
 from eft_settings import GENTLE
 from sequences import FPS, LIMBS, NUM_FRAMES, Sequences, draw_sequences
 
-from eftvideo import eft, losses, metrics
+from eftvideo import metrics
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
+from eftvideo.fit import losses
+from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
 from eftvideo.weights.locate import resolve

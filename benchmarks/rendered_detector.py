@@ -24,7 +24,7 @@ from eftvideo.evaluate import evaluate
 from eftvideo.evaluate_body import Bodies
 from eftvideo.evaluate_match import match_people, truth_points_px
 from eftvideo.evaluate_truth import Truth, load_truth
-from eftvideo.fitting import Camera, fit_people
+from eftvideo.fit.people import Camera, fit_people
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.polish import polish_rows
 from eftvideo.regressors._load import load_regressor

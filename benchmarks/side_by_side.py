@@ -21,7 +21,7 @@ from methods import METHODS, choose
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.detect.people import detect_people
-from eftvideo.fitting import fit_people
+from eftvideo.fit.people import fit_people
 from eftvideo.overlay import DrawnPeople, drawn_by_run, make_layers
 from eftvideo.pipeline import full_frame_camera
 from eftvideo.polish import polish_rows

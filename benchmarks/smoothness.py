@@ -26,12 +26,12 @@ from synthetic import detections, truth_of
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig, SmoothConfig
 from eftvideo.evaluate import evaluate
-from eftvideo.fitting import Camera, fit_people
+from eftvideo.fit.people import Camera, fit_people
+from eftvideo.fit.records import Rows
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
-from eftvideo.rows import Rows
 from eftvideo.track.outliers import soften_outliers
 from eftvideo.types import FrameDetections
 from eftvideo.types.result import Result

@@ -21,9 +21,12 @@ import torch
 from sequences import LIMBS, Sequences, draw_sequences
 from torch import Tensor
 
-from eftvideo import eft, losses, metrics, smplify
+from eftvideo import metrics
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig, SmplifyConfig
+from eftvideo.fit import losses
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.smplify import fit as smplify
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
 from eftvideo.types import Crops, FitResult

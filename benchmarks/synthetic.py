@@ -27,7 +27,7 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
 from eftvideo.evaluate import Evaluation, evaluate
 from eftvideo.evaluate_truth import Truth, make_truth
-from eftvideo.fitting import Camera, fit_people
+from eftvideo.fit.people import Camera, fit_people
 from eftvideo.polish import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor

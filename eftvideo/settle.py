@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from eftvideo import losses
 from eftvideo.config import EftConfig
+from eftvideo.fit import losses
+from eftvideo.fit.records import Rows
 from eftvideo.geometry.crops import CROP_SIDE_PX
-from eftvideo.rows import Rows
 from eftvideo.smoothing import smooth_slowly
 from eftvideo.types import FILLED
 

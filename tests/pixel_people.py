@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eftvideo.config import EftConfig
+from eftvideo.fit.records import crops_of_rows
 from eftvideo.geometry.resample import cut_out
-from eftvideo.rows import crops_of_rows
 from eftvideo.types import Crops
 from eftvideo.video.reader import open_video
 from tests.conftest import FinishedRun

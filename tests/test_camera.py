@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from eftvideo.config import EftConfig
+from eftvideo.fit.losses import project_to_crop
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
-from eftvideo.losses import project_to_crop
 from eftvideo.types import Crops
 
 

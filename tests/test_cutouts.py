@@ -8,9 +8,9 @@ import torch
 
 from eftvideo.config import CropConfig
 from eftvideo.errors import VideoOpenError
+from eftvideo.fit.pixels import PixelSource
 from eftvideo.geometry.crops import square_around
 from eftvideo.geometry.resample import cut_out
-from eftvideo.pixels import PixelSource
 from eftvideo.types import Detections, FrameDetections, VideoFrame
 
 

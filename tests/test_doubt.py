@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from eftvideo import doubt, eft
 from eftvideo.config import EftConfig
-from eftvideo.doubt import own_answers
+from eftvideo.fit import context as doubt
+from eftvideo.fit.context import own_answers
+from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import FitResult, Prediction, SmplParams
 from tests.test_eft import people

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo import eft, losses
 from eftvideo.config import EftConfig
-from eftvideo.eft_rules import projected
 from eftvideo.errors import ConfigError
+from eftvideo.fit import losses
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.eft.tuned_weights import Adam, Weights
+from eftvideo.fit.projection import projected
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
-from eftvideo.tuning import Adam, Weights
 from eftvideo.types import FITTED, REJECTED
 from tests.eft_people import people
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eftvideo.config import RunConfig
-from eftvideo.fitting import Camera, TrackMemory, fit_people
+from eftvideo.fit.people import Camera, TrackMemory, fit_people
 from eftvideo.progress import Progress
 from eftvideo.types import Detections, FrameDetections, SmplParams
 from eftvideo.types.result import typed_rows

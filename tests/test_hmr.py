@@ -13,8 +13,8 @@ from hmr_files import published_shapes, random_tensors, write_checkpoint
 from safetensors.torch import save_file
 from torch.func import functional_call
 
-from eftvideo import losses
 from eftvideo.errors import CheckpointMismatchError, ConfigError, UnsafeFileError
+from eftvideo.fit import losses
 from eftvideo.geometry import camera
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.types import Crops

@@ -8,10 +8,10 @@ import torch
 from hmr2_files import SMALL, random_tensors, some_crops, write_checkpoint
 from typer.testing import CliRunner
 
-from eftvideo import eft
 from eftvideo.cli import app
 from eftvideo.config import EftConfig
 from eftvideo.errors import ConfigError
+from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry import camera
 from eftvideo.regressors.hmr2 import Model
 from eftvideo.types.result import load_result

@@ -14,16 +14,17 @@ from hmr_files import random_tensors, write_checkpoint
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from eftvideo import capacity, eft
 from eftvideo.bodies import load_body
 from eftvideo.cli import app
 from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, RunConfig
 from eftvideo.errors import ConfigError
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.eft import memory as capacity
+from eftvideo.fit.eft.tuned_weights import Weights, settled
 from eftvideo.regressors import _load as networks
 from eftvideo.regressors._pose_only import PoseOnly
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.regressors.lifter import Model as Lifter
-from eftvideo.tuning import Weights, settled
 from eftvideo.types import FITTED
 from eftvideo.types.result import load_result
 from eftvideo.weights.locate import resolve

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo import losses
 from eftvideo.config import EftConfig
+from eftvideo.fit import losses
 from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops
 

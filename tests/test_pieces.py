@@ -2,7 +2,7 @@
 
 import pytest
 
-from eftvideo.pieces import Piece, cut_pieces
+from eftvideo.fit.chunks import Piece, cut_pieces
 
 
 @pytest.mark.parametrize("cuts", [[], [0], [0, 5], [0, 1, 2], [7, 40]])

@@ -17,7 +17,7 @@ def test_available():
     assert plugins.available("regressors") == ["hmr", "hmr2", "lifter"]
     assert plugins.available("bodies") == ["smpl"]
     assert {"pyrender_mesh", "skeleton"} <= set(plugins.available("renderers"))
-    with pytest.raises(ValueError, match="bodies, detectors"):
+    with pytest.raises(ValueError, match="bodies, exporters"):
         plugins.available("wheels")
 
 

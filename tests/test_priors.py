@@ -7,10 +7,10 @@ from safetensors.torch import save_file
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import WeightsCorruptError
+from eftvideo.fit.smplify.first_guess import fitting_camera, torso_orient
+from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, PosePrior, load_pose_prior, wrong_bend
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.priors import NUM_ANGLES, PosePrior, load_pose_prior, wrong_bend
-from eftvideo.torso import fitting_camera, torso_orient
 from eftvideo.types import SmplParams
 
 FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))

@@ -15,11 +15,11 @@ from conftest import ROOT
 from test_results import ROWS
 
 import eftvideo
-from eftvideo import eft
 from eftvideo.bodies import load_body
 from eftvideo.cli import app
 from eftvideo.config import EftConfig
 from eftvideo.errors import ConfigError
+from eftvideo.fit.eft import fit as eft
 from eftvideo.types import Crops
 
 DOCUMENTS = [

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo import eft
 from eftvideo.bodies import load_body
 from eftvideo.bodies.smpl import NEUTRAL_BODY
+from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry import camera
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.regressors._other_body import Retargeted, betas_map, rest_points

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo import eft, smplify
 from eftvideo.config import CropConfig, EftConfig, RunConfig, SmplifyConfig
-from eftvideo.eft_rules import projected
-from eftvideo.fitting import fit_people
+from eftvideo.fit.crops import Camera, TrackMemory
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.people import fit_people
+from eftvideo.fit.projection import projected
+from eftvideo.fit.shape import hold_shape, robust_mean, track_shapes
+from eftvideo.fit.smplify import fit as smplify
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import crop_people
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.progress import Progress
-from eftvideo.shapes import hold_shape, robust_mean, track_shapes
-from eftvideo.sightings import Camera, TrackMemory
 from eftvideo.types import Detections, FrameDetections, Prediction, SmplParams
 
 VIEW = Camera(1400.0, 1280, 720)

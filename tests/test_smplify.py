@@ -5,14 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo import eft, losses, smplify
 from eftvideo.config import EftConfig, RunConfig, SmplifyConfig
+from eftvideo.fit import losses
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.smplify import fit as smplify
+from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, load_pose_prior, wrong_bend
+from eftvideo.fit.smplify.stages import FOCAL_PX, Stages, from_row, projected, to_row
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.geometry.skeletons import COCO17
 from eftvideo.metrics import pa_mpjpe
-from eftvideo.priors import NUM_ANGLES, load_pose_prior, wrong_bend
-from eftvideo.smplify_stages import FOCAL_PX, Stages, from_row, projected, to_row
 from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
 
 FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
@@ -248,7 +250,7 @@ def test_prior_pulls_toward_likely_poses(body, scene, prior, pull):
 
 
 def adam_of(row):
-    from eftvideo.tuning import Adam
+    from eftvideo.fit.eft.tuned_weights import Adam
 
     return Adam(torch.zeros_like(row), torch.zeros_like(row), torch.zeros(len(row)).long())
 

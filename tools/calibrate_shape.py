@@ -17,12 +17,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from eftvideo import eft
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import CropConfig
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.shape import GOOD_SHARE, robust_mean
 from eftvideo.geometry.crops import crop_people
 from eftvideo.regressors.lifter import Model
-from eftvideo.shapes import GOOD_SHARE, robust_mean
 from eftvideo.synthetic.examples import observe_scenes, posed_points
 from eftvideo.synthetic.motions import Motion, MotionLibrary
 from eftvideo.synthetic.observer import NoiseConfig

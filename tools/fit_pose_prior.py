@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from eftvideo.fit.smplify.pose_prior import NUM_ANGLES
 from eftvideo.geometry.skeletons import SMPL24, mirror_index
-from eftvideo.priors import NUM_ANGLES
 from eftvideo.synthetic.motions import MotionLibrary
 from eftvideo.weights.locate import sha256_of
 

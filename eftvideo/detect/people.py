@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eftvideo import plugins
 from eftvideo.config import DetectConfig, RunConfig
 from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.detector import Detector

@@ -22,9 +22,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from eftvideo import eft
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
+from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.skeletons import COCO17, mirror_index

@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch.func import functional_call
 from typer.testing import CliRunner
 
-from eftvideo import eft
 from eftvideo.cli import app
 from eftvideo.errors import CheckpointMismatchError, ConfigError
+from eftvideo.fit.eft import fit as eft
 from eftvideo.regressors import hmr
 from eftvideo.types import FITTED
 from eftvideo.types.result import load_result

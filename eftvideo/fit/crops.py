@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from eftvideo.config import RunConfig
+from eftvideo.fit.pixels import PixelSource
 from eftvideo.geometry.crops import crop_people
-from eftvideo.pixels import PixelSource
 from eftvideo.regressors import Regressor
 from eftvideo.types import Crops, FrameDetections
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
+from eftvideo.fit import losses
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import rotation_angle
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select

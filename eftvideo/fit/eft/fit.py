@@ -12,17 +12,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eftvideo import losses
 from eftvideo.bodies import BodyModel
-from eftvideo.capacity import people_at_once
 from eftvideo.config import EftConfig
-from eftvideo.eft_engine import Engine, Listener, PersonFrames
-from eftvideo.eft_rules import error_px
+from eftvideo.fit import losses
+from eftvideo.fit.eft.engine import Engine, Listener, PersonFrames
+from eftvideo.fit.eft.memory import people_at_once
+from eftvideo.fit.eft.tuned_weights import PersonState
+from eftvideo.fit.projection import error_px
+from eftvideo.fit.shape import hold_shape
+from eftvideo.fit.warm_start import WarmStart
 from eftvideo.regressors import Regressor
-from eftvideo.shapes import hold_shape
-from eftvideo.tuning import PersonState
 from eftvideo.types import FITTED, Crops, FitResult
-from eftvideo.warm_start import WarmStart
 
 
 def regress(

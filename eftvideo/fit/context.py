@@ -13,9 +13,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from eftvideo import eft
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
+from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry.rotations import rotation_angle
 from eftvideo.regressors import Regressor
 from eftvideo.types import Crops, FitResult

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from eftvideo.tuning import Weights
+from eftvideo.fit.eft.tuned_weights import Weights
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
+from eftvideo.fit import losses
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import to_crop
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle

@@ -13,15 +13,15 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import SmplifyConfig
+from eftvideo.fit import losses
+from eftvideo.fit.eft.tuned_weights import Adam, PersonState
+from eftvideo.fit.smplify.first_guess import TORSO, fitting_camera, torso_orient
+from eftvideo.fit.smplify.pose_prior import PosePrior, load_pose_prior
+from eftvideo.fit.smplify.stages import PARTS, Stages, from_row, projected, to_row, to_spin
 from eftvideo.geometry.rotations import matrix_to_axis_angle
-from eftvideo.priors import PosePrior, load_pose_prior
 from eftvideo.regressors import Regressor
-from eftvideo.smplify_stages import PARTS, Stages, from_row, projected, to_row, to_spin
-from eftvideo.torso import TORSO, fitting_camera, torso_orient
-from eftvideo.tuning import Adam, PersonState
 from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
 
 MIN_DEPTH_M = 0.2

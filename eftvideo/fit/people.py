@@ -10,20 +10,20 @@ from itertools import islice
 import numpy as np
 import torch
 
-from eftvideo import smplify
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
-from eftvideo.doubt import own_answers
-from eftvideo.pieces import Piece, cut_pieces
-from eftvideo.pixels import PixelSource
+from eftvideo.fit.batch import fit_streams
+from eftvideo.fit.chunks import Piece, cut_pieces
+from eftvideo.fit.context import own_answers
+from eftvideo.fit.crops import Camera, TrackMemory, crops_of
+from eftvideo.fit.pixels import PixelSource
+from eftvideo.fit.records import Rows, fit_rows_of, frame_rows, stack
+from eftvideo.fit.shape import Shapes, track_shapes
+from eftvideo.fit.smplify import fit as smplify
+from eftvideo.fit.warm_start import WarmStart
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
-from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
-from eftvideo.shapes import Shapes, track_shapes
-from eftvideo.sightings import Camera, TrackMemory, crops_of
-from eftvideo.streams import fit_streams
 from eftvideo.types import Crops, FitResult, FrameDetections, VideoFrame
-from eftvideo.warm_start import WarmStart
 
 EFT_THREADS = 2
 """Two cores move everybody's weights in 0.6 of the time of one; all else that is done with

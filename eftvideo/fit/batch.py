@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eftvideo import eft
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
-from eftvideo.doubt import own_answers
-from eftvideo.pieces import Piece, cut_pieces
+from eftvideo.fit.chunks import Piece, cut_pieces
+from eftvideo.fit.context import own_answers
+from eftvideo.fit.crops import Camera, TrackMemory, crops_of
+from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.eft.tuned_weights import settled
+from eftvideo.fit.records import Rows, fit_rows_of, frame_rows, stack
+from eftvideo.fit.shape import track_shapes
 from eftvideo.progress import Progress
 from eftvideo.regressors import Regressor
-from eftvideo.rows import Rows, fit_rows_of, frame_rows, stack
-from eftvideo.shapes import track_shapes
-from eftvideo.sightings import Camera, TrackMemory, crops_of
-from eftvideo.tuning import settled
 from eftvideo.types import Crops, FrameDetections
 
 GROUP_FRAMES = 768

@@ -13,14 +13,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig
-from eftvideo.eft_rules import acceptable, projected
-from eftvideo.eft_slots import PersonFrames, Slots
+from eftvideo.fit import losses
+from eftvideo.fit.eft.slots import PersonFrames, Slots
+from eftvideo.fit.eft.tuned_weights import PersonState, Weights
+from eftvideo.fit.projection import acceptable, projected
+from eftvideo.fit.shape import hold_shape
 from eftvideo.regressors import Regressor
-from eftvideo.shapes import hold_shape
-from eftvideo.tuning import PersonState, Weights
 from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
 
 Listener = Callable[[Tensor, Tensor], None]

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RunConfig
+from eftvideo.fit.crops import Camera, TrackMemory, crops_of
 from eftvideo.geometry import camera
 from eftvideo.regressors import Regressor
-from eftvideo.sightings import Camera, TrackMemory, crops_of
 from eftvideo.types import Crops, FrameDetections, Prediction, SmplParams
 
 Shapes = dict[int, np.ndarray]

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftvideo import losses
 from eftvideo.bodies import BodyModel
 from eftvideo.config import SmplifyConfig
+from eftvideo.fit import losses
+from eftvideo.fit.eft.tuned_weights import Adam
+from eftvideo.fit.smplify.first_guess import MIN_SCALE, TORSO
+from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, PosePrior, wrong_bend
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.geometry.skeletons import COCO17_HIPS
-from eftvideo.priors import NUM_ANGLES, PosePrior, wrong_bend
-from eftvideo.torso import MIN_SCALE, TORSO
-from eftvideo.tuning import Adam
 from eftvideo.types import Crops, Prediction, SmplParams
 
 FOCAL_PX = 5000.0

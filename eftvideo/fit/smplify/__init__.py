@@ -1,0 +1,1 @@
+"""SMPLify, the baseline: the body's own parameters, moved until the keypoints fit."""
