@@ -26,7 +26,7 @@ from eftvideo.evaluate_match import match_people, truth_points_px
 from eftvideo.evaluate_truth import Truth, load_truth
 from eftvideo.fit.people import Camera, fit_people
 from eftvideo.geometry.skeletons import COCO17, SMPL24
-from eftvideo.polish import polish_rows
+from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors._load import load_regressor
 from eftvideo.types import Detections, FrameDetections
 from eftvideo.types.result import Result, load_result

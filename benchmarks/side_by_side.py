@@ -21,11 +21,11 @@ from methods import METHODS, choose
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.detect.people import detect_people
+from eftvideo.draw.people import DrawnPeople, drawn_by_run, make_layers
 from eftvideo.fit.people import fit_people
-from eftvideo.overlay import DrawnPeople, drawn_by_run, make_layers
 from eftvideo.pipeline import full_frame_camera
-from eftvideo.polish import polish_rows
 from eftvideo.progress import Progress
+from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors._load import load_regressor
 from eftvideo.types import VideoFrame
 from eftvideo.types.result import Result

@@ -29,7 +29,7 @@ from eftvideo.evaluate import evaluate
 from eftvideo.fit.people import Camera, fit_people
 from eftvideo.fit.records import Rows
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.polish import polish_rows
+from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.track.outliers import soften_outliers

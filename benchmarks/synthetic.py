@@ -28,7 +28,7 @@ from eftvideo.config import RunConfig
 from eftvideo.evaluate import Evaluation, evaluate
 from eftvideo.evaluate_truth import Truth, make_truth
 from eftvideo.fit.people import Camera, fit_people
-from eftvideo.polish import polish_rows
+from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.synthetic.observer import NoiseConfig

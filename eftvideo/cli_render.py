@@ -127,7 +127,7 @@ def register(
                 trail_s=trail,
             )
             from eftvideo import console
-            from eftvideo.rerender import render_result
+            from eftvideo.draw.result import render_result
             from eftvideo.types.result import load_result
 
             console.set_up_logging(errors, quiet=quiet, verbose=False)

@@ -14,16 +14,16 @@ import torch
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import CropConfig, RunConfig
 from eftvideo.detect.people import detect_people
+from eftvideo.draw.result import draw_result
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.fit.eft.tuned_weights import settled
 from eftvideo.fit.people import Camera, fit_people
 from eftvideo.fit.smplify.pose_prior import POSE_PRIOR
 from eftvideo.geometry import camera
-from eftvideo.polish import polish_rows
 from eftvideo.progress import Progress
+from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors._load import load_regressor, regressor_file
 from eftvideo.report import write_report
-from eftvideo.rerender import draw_result
 from eftvideo.types import VideoInfo
 from eftvideo.types.result import Result, save_result
 from eftvideo.video.reader import VideoReader, open_video

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from eftvideo.bodies.posing import body_of
 from eftvideo.config import RenderConfig
-from eftvideo.overlay import drawn_by_run
+from eftvideo.draw.people import drawn_by_run
+from eftvideo.draw.result import make_folder, open_for, stored
 from eftvideo.progress import Progress
 from eftvideo.report_page import page
 from eftvideo.report_pictures import take_shots
-from eftvideo.rerender import make_folder, open_for, stored
 from eftvideo.types.result import Result
 from eftvideo.video.images import write_whole
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RenderConfig, RerenderConfig
+from eftvideo.draw.panels import Grid
 from eftvideo.progress import Progress
-from eftvideo.rerender_panels import Grid
 from eftvideo.types import REJECTED, VideoFrame
 from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, resize

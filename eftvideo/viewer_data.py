@@ -15,9 +15,9 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.bodies.posing import vertices
+from eftvideo.draw.result import open_for
 from eftvideo.errors import EftVideoError
 from eftvideo.renderers import track_colour
-from eftvideo.rerender import open_for
 from eftvideo.types import FILLED, REJECTED
 from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, jpeg_image, resize

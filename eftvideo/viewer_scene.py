@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from eftvideo.bodies import BodyModel
+from eftvideo.draw.views import fit_ground
 from eftvideo.geometry.rotations import matrix_to_quaternion
 from eftvideo.renderers import track_colour
-from eftvideo.rerender_views import fit_ground
 from eftvideo.types.result import Result
 from eftvideo.viewer_data import Meshes
 from eftvideo.viewer_places import FOV, frustum_scale, look_from

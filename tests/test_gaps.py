@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from eftvideo.gaps import fill_gaps
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
+from eftvideo.refine.gaps import fill_gaps
 from eftvideo.types import FILLED, Detections, FrameDetections
 from eftvideo.types.result import empty_rows, typed_rows
 

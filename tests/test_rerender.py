@@ -15,11 +15,11 @@ from eftvideo.bodies import load_body
 from eftvideo.bodies.posing import body_of, vertices
 from eftvideo.cli import app
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
+from eftvideo.draw.panels import panel_layout
+from eftvideo.draw.result import render_result, stored
+from eftvideo.draw.views import OWN, Ground, fit_ground, floor_lines, look, make_view
 from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.pipeline import run_video
-from eftvideo.rerender import render_result, stored
-from eftvideo.rerender_panels import panel_layout
-from eftvideo.rerender_views import OWN, Ground, fit_ground, floor_lines, look, make_view
 from eftvideo.types.result import empty_rows
 from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eftvideo.config import EftConfig
-from eftvideo.settle import settle_rows
+from eftvideo.refine.realign import settle_rows
 from eftvideo.types import FILLED
 from eftvideo.types.result import empty_rows
 

@@ -7,7 +7,7 @@ import torch
 
 from eftvideo.config import SmoothConfig
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
-from eftvideo.smoothing import smooth_track
+from eftvideo.refine.smoothing import smooth_track
 
 ELBOW = 18
 

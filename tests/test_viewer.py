@@ -22,8 +22,8 @@ from eftvideo import viewer_data
 from eftvideo.bodies import load_body
 from eftvideo.bodies.posing import vertices
 from eftvideo.cli import app
+from eftvideo.draw.views import look
 from eftvideo.errors import ConfigError, MissingDependencyError
-from eftvideo.rerender_views import look
 from eftvideo.types.result import empty_rows
 from eftvideo.viewer import LOOPBACK, Viewer
 from eftvideo.viewer_data import ErrorCurves, Meshes, Timeline

@@ -11,12 +11,12 @@ import numpy as np
 from eftvideo.bodies import BodyModel
 from eftvideo.bodies.posing import body_of
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
+from eftvideo.draw.panels import Grid
+from eftvideo.draw.people import LAYERS, drawn_by_run
+from eftvideo.draw.sinks import make_sink
+from eftvideo.draw.views import VIEWS
 from eftvideo.errors import ConfigError, VideoWriteError
-from eftvideo.overlay import LAYERS, drawn_by_run
 from eftvideo.progress import Progress
-from eftvideo.rerender_files import make_sink
-from eftvideo.rerender_panels import Grid
-from eftvideo.rerender_views import VIEWS
 from eftvideo.types.result import Result
 from eftvideo.video.reader import VideoReader, open_video
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.config import RenderConfig, RerenderConfig
-from eftvideo.overlay import DrawnPeople, make_layers
+from eftvideo.draw.people import DrawnPeople, make_layers
+from eftvideo.draw.views import View, fit_ground, floor_lines, make_view
 from eftvideo.renderers import DrawnPerson
-from eftvideo.rerender_views import View, fit_ground, floor_lines, make_view
 from eftvideo.types import VideoFrame
 from eftvideo.types.result import Result
 from eftvideo.video.images import draw_lines, resize, write_words

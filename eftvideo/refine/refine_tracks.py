@@ -10,10 +10,10 @@ import torch
 from eftvideo.bodies import BodyModel
 from eftvideo.config import EftConfig, SmoothConfig
 from eftvideo.fit.records import Rows, refresh
-from eftvideo.gaps import fill_gaps
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.settle import settle_rows
-from eftvideo.smoothing import smooth_slowly, smooth_track
+from eftvideo.refine.gaps import fill_gaps
+from eftvideo.refine.realign import settle_rows
+from eftvideo.refine.smoothing import smooth_slowly, smooth_track
 from eftvideo.types import FILLED, REJECTED, FrameDetections
 
 _SAME_BETAS = 1e-5

@@ -13,7 +13,7 @@ from eftvideo.config import EftConfig
 from eftvideo.fit import losses
 from eftvideo.fit.records import Rows
 from eftvideo.geometry.crops import CROP_SIDE_PX
-from eftvideo.smoothing import smooth_slowly
+from eftvideo.refine.smoothing import smooth_slowly
 from eftvideo.types import FILLED
 
 DEAD_PX = 1.5

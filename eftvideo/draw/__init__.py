@@ -1,0 +1,1 @@
+"""A result drawn: the overlay of a run, and all that `eftvideo render` shows."""

@@ -1,0 +1,1 @@
+"""After the fit: gaps filled, tracks smoothed, bodies put back onto their people."""
