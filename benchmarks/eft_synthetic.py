@@ -21,9 +21,9 @@ import torch
 from eft_settings import GENTLE
 from sequences import FPS, LIMBS, NUM_FRAMES, Sequences, draw_sequences
 
-from eftvideo import metrics
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig
+from eftvideo.evaluate import metrics
 from eftvideo.fit import losses
 from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry import camera

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from eftvideo.config import EftConfig, RenderConfig, RunConfig, SmoothConfig, SmplifyConfig
-from eftvideo.evaluate import Evaluation
+from eftvideo.evaluate.score import Evaluation
 from eftvideo.progress import Progress
 from eftvideo.types import FILLED
 from eftvideo.types.result import Result

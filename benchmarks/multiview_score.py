@@ -10,8 +10,8 @@ from multiview_geometry import View
 from multiview_observe import weight_of
 from multiview_truth import LIMBS, Truth
 
+from eftvideo.evaluate.metrics import similarity_align
 from eftvideo.geometry.skeletons import COCO17_HIPS
-from eftvideo.metrics import similarity_align
 from eftvideo.types import REJECTED
 from eftvideo.types.result import Result
 

@@ -25,12 +25,12 @@ from rendered_scene import Look, Painter, background, dress
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RenderConfig
-from eftvideo.evaluate import evaluate
-from eftvideo.evaluate_body import Bodies
-from eftvideo.evaluate_truth import Truth, load_truth, make_truth, save_truth
+from eftvideo.evaluate.bodies import Bodies
+from eftvideo.evaluate.score import evaluate
+from eftvideo.evaluate.truth import Truth, load_truth, make_truth, save_truth
 from eftvideo.geometry.rotations import about_axis, matrix_to_axis_angle
 from eftvideo.pipeline import run_video
-from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.types import SmplParams, VideoInfo
 from eftvideo.video.reader import open_video
 from eftvideo.video.writer import VideoWriter

@@ -20,10 +20,10 @@ import torch
 from methods import CpuProgress, choose, figures, print_header, print_row
 
 from eftvideo.bodies import load_body
-from eftvideo.evaluate import evaluate
-from eftvideo.evaluate_body import Bodies
-from eftvideo.evaluate_match import match_people, truth_points_px
-from eftvideo.evaluate_truth import Truth, load_truth
+from eftvideo.evaluate.bodies import Bodies
+from eftvideo.evaluate.match import match_people, truth_points_px
+from eftvideo.evaluate.score import evaluate
+from eftvideo.evaluate.truth import Truth, load_truth
 from eftvideo.fit.people import Camera, fit_people
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.refine.refine_tracks import polish_rows

@@ -26,7 +26,7 @@ from multiview_score import GROSS
 from multiview_truth import LIMBS, Truth, find_truth, refine_cameras
 
 from eftvideo.config import RunConfig, SecondLook
-from eftvideo.synthetic.observer import NoiseConfig
+from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.types import FrameDetections
 from eftvideo.video.reader import open_video
 

@@ -12,10 +12,10 @@ from eftvideo.bodies import BodyModel
 from eftvideo.config import CropConfig
 from eftvideo.geometry.crops import crop_people
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
-from eftvideo.synthetic.examples import observe_scenes, posed_points
-from eftvideo.synthetic.motions import Motion, MotionLibrary
-from eftvideo.synthetic.observer import NoiseConfig, Observation
-from eftvideo.synthetic.scenes import SceneConfig, draw_scenes
+from eftvideo.train.synthetic.examples import observe_scenes, posed_points
+from eftvideo.train.synthetic.motions import Motion, MotionLibrary
+from eftvideo.train.synthetic.observer import NoiseConfig, Observation
+from eftvideo.train.synthetic.scenes import SceneConfig, draw_scenes
 from eftvideo.types import Crops
 
 FPS = 30

@@ -25,7 +25,7 @@ from synthetic import detections, truth_of
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig, SmoothConfig
-from eftvideo.evaluate import evaluate
+from eftvideo.evaluate.score import evaluate
 from eftvideo.fit.people import Camera, fit_people
 from eftvideo.fit.records import Rows
 from eftvideo.geometry.skeletons import SMPL24

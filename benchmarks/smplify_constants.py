@@ -21,9 +21,9 @@ import torch
 from sequences import LIMBS, Sequences, draw_sequences
 from torch import Tensor
 
-from eftvideo import metrics
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig, SmplifyConfig
+from eftvideo.evaluate import metrics
 from eftvideo.fit import losses
 from eftvideo.fit.eft import fit as eft
 from eftvideo.fit.smplify import fit as smplify

@@ -25,16 +25,16 @@ from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
-from eftvideo.evaluate import Evaluation, evaluate
-from eftvideo.evaluate_truth import Truth, make_truth
+from eftvideo.evaluate.score import Evaluation, evaluate
+from eftvideo.evaluate.truth import Truth, make_truth
 from eftvideo.fit.people import Camera, fit_people
 from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
-from eftvideo.synthetic.observer import NoiseConfig
-from eftvideo.synthetic.scenes import SceneConfig
 from eftvideo.track.left_right import mend_swaps
 from eftvideo.track.outliers import soften_outliers
+from eftvideo.train.synthetic.observer import NoiseConfig
+from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Detections, FrameDetections
 from eftvideo.types.result import Result
 

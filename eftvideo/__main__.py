@@ -32,7 +32,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_memory()
     try:
-        from eftvideo.cli import app
+        from eftvideo.cli.app import app
 
         app()
     except KeyboardInterrupt:

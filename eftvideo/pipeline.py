@@ -23,7 +23,7 @@ from eftvideo.geometry import camera
 from eftvideo.progress import Progress
 from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors._load import load_regressor, regressor_file
-from eftvideo.report import write_report
+from eftvideo.report.write import write_report
 from eftvideo.types import VideoInfo
 from eftvideo.types.result import Result, save_result
 from eftvideo.video.reader import VideoReader, open_video

@@ -7,7 +7,7 @@ import sys
 
 from typer.testing import CliRunner
 
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 
 runner = CliRunner()
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eftvideo.report import write_report
+from eftvideo.report.write import write_report
 from eftvideo.types import REJECTED
-from eftvideo.viewer import Viewer
+from eftvideo.viewer.server import Viewer
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 sys.path.insert(0, str(TOOLS))

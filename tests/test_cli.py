@@ -15,8 +15,7 @@ from conftest import EXAMPLE
 from media import ffmpeg, tone
 from safetensors.torch import save_file
 
-from eftvideo import console, options
-from eftvideo.cli import app
+from eftvideo.cli.app import app, console, options
 from eftvideo.config import RunConfig
 from eftvideo.regressors.lifter import LifterConfig, Model
 

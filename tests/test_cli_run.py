@@ -11,8 +11,7 @@ import pytest
 from cli_case import fails, runner
 from media import make_clip
 
-from eftvideo import console
-from eftvideo.cli import app
+from eftvideo.cli.app import app, console
 
 pytestmark = pytest.mark.usefixtures("wide")
 

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 from test_results import made_up
 
-from eftvideo import console
+from eftvideo.cli import console
+from eftvideo.cli.doctor import Check
 from eftvideo.config import RenderConfig, RunConfig
-from eftvideo.doctor import Check
 from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.progress import Progress
 from eftvideo.track.link import TrackRow

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from eftvideo import doctor
 from eftvideo.bodies import smpl
+from eftvideo.cli import doctor
+from eftvideo.cli.doctor import Check
 from eftvideo.detect import _yolo_weights
-from eftvideo.doctor import Check
 from eftvideo.errors import MissingDependencyError, WeightsNotFoundError
 from eftvideo.video import probe
 from eftvideo.weights import locate as weights

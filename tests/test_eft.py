@@ -51,7 +51,7 @@ def test_known_pose_comes_back(regressor, body):
     fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, cfg)
     true_joints, _ = body.joints_and_keypoints(params)
     joints, _ = body.joints_and_keypoints(fit.prediction.params)
-    from eftvideo.metrics import pa_mpjpe
+    from eftvideo.evaluate.metrics import pa_mpjpe
 
     assert fit.loss_px.max() < 3.0
     assert 1e3 * pa_mpjpe(joints, true_joints).mean() < 60.0

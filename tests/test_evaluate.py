@@ -9,10 +9,10 @@ import pytest
 from evaluation_data import COCO, CROP_PX, FOCAL_PX, FPS, POSE, people, result_of, truth_of
 from typer.testing import CliRunner
 
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.errors import ConfigError
-from eftvideo.evaluate import JOINT_SETS, UNITS, evaluate
-from eftvideo.evaluate_truth import save_truth
+from eftvideo.evaluate.score import JOINT_SETS, UNITS, evaluate
+from eftvideo.evaluate.truth import save_truth
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.types.result import save_result
 

@@ -13,10 +13,10 @@ from pose_library import write_library
 from eftvideo.bodies import load_body
 from eftvideo.config import ClipConfig
 from eftvideo.errors import MissingDependencyError
-from eftvideo.evaluate_match import project_points
-from eftvideo.evaluate_truth import load_truth
+from eftvideo.evaluate.match import project_points
+from eftvideo.evaluate.truth import load_truth
 from eftvideo.renderers.pyrender_mesh import probe_gl
-from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.video.reader import open_video
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"

@@ -11,9 +11,9 @@ from evaluation_data import people, result_of, truth_of
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError, ResultFormatError
-from eftvideo.evaluate import evaluate
-from eftvideo.evaluate_body import H36M17, Bodies
-from eftvideo.evaluate_truth import Truth, load_truth, make_truth, save_truth
+from eftvideo.evaluate.bodies import H36M17, Bodies
+from eftvideo.evaluate.score import evaluate
+from eftvideo.evaluate.truth import Truth, load_truth, make_truth, save_truth
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 from eftvideo.types.result import save_result

@@ -10,7 +10,7 @@ from export_case import made_up, saved
 from typer.testing import CliRunner
 
 from eftvideo import plugins
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.errors import ConfigError, MissingDependencyError, VideoWriteError
 from eftvideo.exporters import write_whole
 from eftvideo.exporters._export import export_result, formats

@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 from typer.testing import CliRunner
 
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.errors import WeightsCorruptError, WeightsNotFoundError
 from eftvideo.regressors.hmr import Model
 from eftvideo.weights import locate as weights

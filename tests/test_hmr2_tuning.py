@@ -8,7 +8,7 @@ import torch
 from hmr2_files import SMALL, random_tensors, some_crops, write_checkpoint
 from typer.testing import CliRunner
 
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.config import EftConfig
 from eftvideo.errors import ConfigError
 from eftvideo.fit.eft import fit as eft

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, RunConfig
 from eftvideo.errors import ConfigError
 from eftvideo.fit.eft import fit as eft

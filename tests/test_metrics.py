@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from eftvideo import metrics
+from eftvideo.evaluate import metrics
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 
 

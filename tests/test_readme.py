@@ -16,7 +16,7 @@ from test_results import ROWS
 
 import eftvideo
 from eftvideo.bodies import load_body
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.config import EftConfig
 from eftvideo.errors import ConfigError
 from eftvideo.fit.eft import fit as eft

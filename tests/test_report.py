@@ -13,14 +13,14 @@ import pytest
 from media import make_clip
 from typer.testing import CliRunner
 
-from eftvideo import report_pictures
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.config import ClipConfig, EftConfig, RenderConfig, RunConfig
 from eftvideo.errors import ConfigError
 from eftvideo.pipeline import run_video
-from eftvideo.report import write_report
-from eftvideo.report_charts import WIDTH, TimeAxis, css_colour, pieces, tracks_chart
-from eftvideo.report_pictures import rejected_rows, worst_rows
+from eftvideo.report import pictures as report_pictures
+from eftvideo.report.charts import WIDTH, TimeAxis, css_colour, pieces, tracks_chart
+from eftvideo.report.pictures import rejected_rows, worst_rows
+from eftvideo.report.write import write_report
 from eftvideo.types import FILLED, FITTED, REJECTED
 from eftvideo.types.result import empty_rows
 

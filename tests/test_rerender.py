@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
 from eftvideo.bodies.posing import body_of, vertices
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
 from eftvideo.draw.panels import panel_layout
 from eftvideo.draw.result import render_result, stored

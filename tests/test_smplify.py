@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from eftvideo.config import EftConfig, RunConfig, SmplifyConfig
+from eftvideo.evaluate.metrics import pa_mpjpe
 from eftvideo.fit import losses
 from eftvideo.fit.eft import fit as eft
 from eftvideo.fit.smplify import fit as smplify
@@ -14,7 +15,6 @@ from eftvideo.fit.smplify.stages import FOCAL_PX, Stages, from_row, projected, t
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.metrics import pa_mpjpe
 from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
 
 FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))

@@ -11,9 +11,9 @@ from eftvideo.errors import ConfigError
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import rotation_angle
 from eftvideo.geometry.skeletons import COCO17, SMPL24, mirror_index
-from eftvideo.synthetic import examples, observer, postures, scenes
-from eftvideo.synthetic.motions import Motion, MotionLibrary, is_held_out, mirror
-from eftvideo.synthetic.turns import OVER, PEAK_DEG_S, add_turns
+from eftvideo.train.synthetic import examples, observer, postures, scenes
+from eftvideo.train.synthetic.motions import Motion, MotionLibrary, is_held_out, mirror
+from eftvideo.train.synthetic.turns import OVER, PEAK_DEG_S, add_turns
 from eftvideo.types import SmplParams
 from tests.pose_library import write_library
 

@@ -11,9 +11,9 @@ from evaluation_data import result_of
 from smpl_files import Call
 
 from eftvideo.bodies import load_body
-from eftvideo.datasets.threedpw import load_sequence
 from eftvideo.errors import ResultFormatError, UnsafeFileError
-from eftvideo.evaluate import evaluate
+from eftvideo.evaluate.score import evaluate
+from eftvideo.evaluate.threedpw import load_sequence
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo import train
 from eftvideo.errors import ConfigError
 from eftvideo.regressors.lifter import LifterConfig, Model
+from eftvideo.train import lifter as train
 from tests.pose_library import write_library
 
 SMALL = LifterConfig(width=64, hidden=64, num_blocks=1, context_offsets_s=(-0.1, 0.1))

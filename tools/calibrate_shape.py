@@ -23,10 +23,10 @@ from eftvideo.fit.eft import fit as eft
 from eftvideo.fit.shape import GOOD_SHARE, robust_mean
 from eftvideo.geometry.crops import crop_people
 from eftvideo.regressors.lifter import Model
-from eftvideo.synthetic.examples import observe_scenes, posed_points
-from eftvideo.synthetic.motions import Motion, MotionLibrary
-from eftvideo.synthetic.observer import NoiseConfig
-from eftvideo.synthetic.scenes import SceneConfig, draw_scenes
+from eftvideo.train.synthetic.examples import observe_scenes, posed_points
+from eftvideo.train.synthetic.motions import Motion, MotionLibrary
+from eftvideo.train.synthetic.observer import NoiseConfig
+from eftvideo.train.synthetic.scenes import SceneConfig, draw_scenes
 from eftvideo.weights.locate import resolve
 
 FPS = 30

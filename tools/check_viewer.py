@@ -21,7 +21,7 @@ import numpy as np
 from chromium import DESKTOP, PHONE, Chromium
 
 from eftvideo.types.result import load_result
-from eftvideo.viewer import Viewer
+from eftvideo.viewer.server import Viewer
 
 Line = tuple[str, bool, str]
 COUNT_MESHES = """

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from eftvideo.fit.smplify.pose_prior import NUM_ANGLES
 from eftvideo.geometry.skeletons import SMPL24, mirror_index
-from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.weights.locate import sha256_of
 
 NUM_GAUSSIANS = 8

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eftvideo.synthetic.examples import Truth
+from eftvideo.train.synthetic.examples import Truth
 from eftvideo.types import Crops
 
 STORED_PX = 192

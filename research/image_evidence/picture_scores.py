@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eftvideo import metrics
 from eftvideo.bodies import BodyModel
+from eftvideo.evaluate import metrics
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.regressors import Regressor
-from eftvideo.synthetic.examples import Truth
+from eftvideo.train.synthetic.examples import Truth
 from eftvideo.types import Crops, Prediction
 from research.image_evidence.picture_data import Pictures
 from research.image_evidence.picture_variety import plain

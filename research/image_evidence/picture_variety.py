@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eftvideo.geometry.skeletons import SMPL24, mirror_index
-from eftvideo.synthetic.examples import Truth
+from eftvideo.train.synthetic.examples import Truth
 from eftvideo.types import Crops
 from research.image_evidence.picture_data import Pictures
 

@@ -24,10 +24,10 @@ import torch
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import LifterConfig
-from eftvideo.synthetic.examples import Sampling, Truth, make_examples
-from eftvideo.synthetic.motions import MotionLibrary
-from eftvideo.synthetic.observer import NoiseConfig
-from eftvideo.synthetic.scenes import SceneConfig
+from eftvideo.train.synthetic.examples import Sampling, Truth, make_examples
+from eftvideo.train.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.observer import NoiseConfig
+from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops, SmplParams
 from research.image_evidence.picture_data import STORED_PX as SIDE_PX
 from research.image_evidence.picture_looks import Wardrobe

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import Model
-from eftvideo.train_losses import LossWeights, losses
+from eftvideo.train.losses import LossWeights, losses
 from eftvideo.types import Crops
 from eftvideo.weights import locate as weights
 from research.image_evidence.evidence_head import EvidenceHead, lifted

@@ -27,11 +27,11 @@ from torch import Tensor, nn
 
 from eftvideo.bodies import load_body
 from eftvideo.regressors.lifter import Model as Lifter
-from eftvideo.synthetic.examples import Sampling, Truth, make_examples
-from eftvideo.synthetic.motions import MotionLibrary
-from eftvideo.synthetic.observer import NoiseConfig
-from eftvideo.synthetic.scenes import SceneConfig
-from eftvideo.train_losses import LossWeights, losses
+from eftvideo.train.losses import LossWeights, losses
+from eftvideo.train.synthetic.examples import Sampling, Truth, make_examples
+from eftvideo.train.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.observer import NoiseConfig
+from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops
 from research.image_evidence.picture_scores import errors
 from research.image_evidence.trunk_features import Seen, fill_trunk, read

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from eftvideo.bodies import load_body
 from eftvideo.config import DetectConfig
 from eftvideo.detect.yolo_pose import Model as Detector
-from eftvideo.synthetic.examples import Truth
+from eftvideo.train.synthetic.examples import Truth
 from eftvideo.types import Crops
 from research.image_evidence.picture_data import CROP_FIELDS, STORED_PX, Pictures, read_pictures
 from research.image_evidence.picture_variety import plain, varied

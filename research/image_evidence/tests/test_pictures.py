@@ -15,7 +15,7 @@ from eftvideo.geometry.skeletons import COCO17
 from eftvideo.regressors._raw import NUM_RAW
 from eftvideo.regressors.lifter import LifterConfig
 from eftvideo.regressors.lifter import Model as Lifter
-from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.types import Detections
 from research.image_evidence import (
     evidence_head,

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch.func import functional_call
 from typer.testing import CliRunner
 
-from eftvideo.cli import app
+from eftvideo.cli.app import app
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.fit.eft import fit as eft
 from eftvideo.regressors import hmr

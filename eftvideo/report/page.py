@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from eftvideo.config import RunConfig
-from eftvideo.report_charts import TimeAxis, bars, css_colour, error_chart, measured, tracks_chart
-from eftvideo.report_pictures import Shot, Shots
+from eftvideo.report.charts import TimeAxis, bars, css_colour, error_chart, measured, tracks_chart
+from eftvideo.report.pictures import Shot, Shots
 from eftvideo.types import FILLED, REJECTED
 from eftvideo.types.result import Result
 

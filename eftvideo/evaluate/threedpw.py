@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from eftvideo.errors import ResultFormatError, WeightsCorruptError
-from eftvideo.evaluate_truth import Truth, make_truth
+from eftvideo.evaluate.truth import Truth, make_truth
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.weights.unpickle import load_pickle, to_array
 

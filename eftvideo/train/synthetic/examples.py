@@ -11,16 +11,16 @@ from eftvideo.bodies import BodyModel
 from eftvideo.config import CropConfig
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import crop_people
-from eftvideo.synthetic.motions import Motion, MotionLibrary
-from eftvideo.synthetic.observer import NoiseConfig, Observation, observe, self_hidden
-from eftvideo.synthetic.scenes import (
+from eftvideo.train.synthetic.motions import Motion, MotionLibrary
+from eftvideo.train.synthetic.observer import NoiseConfig, Observation, observe, self_hidden
+from eftvideo.train.synthetic.scenes import (
     SceneConfig,
     Scenes,
     draw_betas,
     draw_scenes,
     vary_motion,
 )
-from eftvideo.synthetic.turns import add_turns
+from eftvideo.train.synthetic.turns import add_turns
 from eftvideo.types import Crops, SmplParams
 
 MIN_VISIBLE = 4

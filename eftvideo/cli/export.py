@@ -99,7 +99,7 @@ def register(
     ) -> None:
         """Writes one format."""
         with one_line_errors():
-            from eftvideo import console
+            from eftvideo.cli import console
             from eftvideo.exporters._export import export_result
 
             console.set_up_logging(Console(stderr=True), quiet=False, verbose=False)

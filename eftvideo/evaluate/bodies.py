@@ -16,7 +16,7 @@ from torch import Tensor
 
 from eftvideo.bodies import BodyModel
 from eftvideo.errors import ConfigError
-from eftvideo.evaluate_truth import Truth
+from eftvideo.evaluate.truth import Truth
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 from eftvideo.types.result import Result

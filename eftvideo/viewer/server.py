@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from eftvideo.bodies.posing import body_of
 from eftvideo.errors import ConfigError, MissingDependencyError
 from eftvideo.types.result import Result
-from eftvideo.viewer_data import ErrorCurves, Meshes, Pictures, Timeline, open_clip
-from eftvideo.viewer_places import FOV, PLACES, camera_fov, look_from
-from eftvideo.viewer_scene import set_stage
-from eftvideo.viewer_style import STYLE
+from eftvideo.viewer.places import FOV, PLACES, camera_fov, look_from
+from eftvideo.viewer.scene import set_stage
+from eftvideo.viewer.style import STYLE
+from eftvideo.viewer.timeline import ErrorCurves, Meshes, Pictures, Timeline, open_clip
 
 if TYPE_CHECKING:
     from typing_extensions import Self

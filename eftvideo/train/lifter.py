@@ -20,11 +20,11 @@ from torch.utils.data import DataLoader, IterableDataset
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.errors import ConfigError
 from eftvideo.regressors.lifter import LifterConfig, Model
-from eftvideo.synthetic.examples import Sampling, Truth, make_examples
-from eftvideo.synthetic.motions import MotionLibrary
-from eftvideo.synthetic.observer import NoiseConfig
-from eftvideo.synthetic.scenes import SceneConfig
-from eftvideo.train_losses import LossWeights, evaluate, losses
+from eftvideo.train.losses import LossWeights, evaluate, losses
+from eftvideo.train.synthetic.examples import Sampling, Truth, make_examples
+from eftvideo.train.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.observer import NoiseConfig
+from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eftvideo.cli_render import Body
+from eftvideo.cli.render import Body
 from eftvideo.errors import ConfigError
 
 _HELP = """
@@ -50,9 +50,9 @@ def register(
         with one_line_errors():
             if not 0 < port < 65536:
                 raise ConfigError(f"--port must be 1 to 65535, but got {port}")
-            from eftvideo import console
+            from eftvideo.cli import console
             from eftvideo.types.result import load_result
-            from eftvideo.viewer import Viewer
+            from eftvideo.viewer.server import Viewer
 
             console.set_up_logging(errors, quiet=False, verbose=False)
             with (

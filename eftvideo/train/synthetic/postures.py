@@ -13,7 +13,7 @@ from torch import Tensor
 
 from eftvideo.geometry.rotations import about_axis, axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.synthetic.motions import Motion
+from eftvideo.train.synthetic.motions import Motion
 
 _Q = math.pi / 2
 _ARMS_DOWN = {"left_shoulder": (0, 0, -1.2), "right_shoulder": (0, 0, 1.2)}

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eftvideo import metrics
 from eftvideo.errors import ConfigError
-from eftvideo.evaluate_body import H36M17, Bodies, regressed_joints, vertex_errors, with_body
-from eftvideo.evaluate_match import GATE, Matches, match_people, result_points_px, truth_points_px
-from eftvideo.evaluate_truth import Truth
+from eftvideo.evaluate import metrics
+from eftvideo.evaluate.bodies import H36M17, Bodies, regressed_joints, vertex_errors, with_body
+from eftvideo.evaluate.match import GATE, Matches, match_people, result_points_px, truth_points_px
+from eftvideo.evaluate.truth import Truth
 from eftvideo.geometry.skeletons import COCO17, LIMB12, SMPL24, select
 from eftvideo.types.result import Result
 

@@ -17,9 +17,9 @@ from eftvideo.errors import ConfigError, VideoWriteError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eftvideo.evaluate import Evaluation
-    from eftvideo.evaluate_body import Bodies
-    from eftvideo.evaluate_truth import Truth
+    from eftvideo.evaluate.bodies import Bodies
+    from eftvideo.evaluate.score import Evaluation
+    from eftvideo.evaluate.truth import Truth
     from eftvideo.types.result import Result
 
 _HELP = """
@@ -99,7 +99,7 @@ def _evaluate(
     truth_bodies: list[str],
     regressor: Path | None,
 ) -> Evaluation:
-    from eftvideo.evaluate import evaluate
+    from eftvideo.evaluate.score import evaluate
     from eftvideo.types.result import load_result
 
     result, truth = load_result(result_file), _load_truth(truth_file)
@@ -111,10 +111,10 @@ def _evaluate(
 
 def _load_truth(path: Path) -> Truth:
     if path.suffix == ".pkl":
-        from eftvideo.datasets.threedpw import load_sequence
+        from eftvideo.evaluate.threedpw import load_sequence
 
         return load_sequence(path)
-    from eftvideo.evaluate_truth import load_truth
+    from eftvideo.evaluate.truth import load_truth
 
     return load_truth(path)
 
@@ -124,7 +124,7 @@ def _bodies(
 ) -> Bodies:
     """The bodies that are at hand: named files, and the one that is shipped where it is meant."""
     from eftvideo.bodies import BodyModel, load_body
-    from eftvideo.evaluate_body import Bodies, load_regressor_file
+    from eftvideo.evaluate.bodies import Bodies, load_regressor_file
 
     shipped = load_body()
     ours = load_body(body) if body else None
@@ -149,7 +149,7 @@ def _bodies(
 
 def tables(figures: Evaluation) -> list[Table]:
     """Overall figures, people, joints."""
-    from eftvideo.evaluate import UNITS
+    from eftvideo.evaluate.score import UNITS
 
     overall = Table(
         "", "value", "unit", box=None, pad_edge=False, title=f"joints: {figures.joints}"

@@ -37,7 +37,7 @@ def register(
         quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
     ) -> None:
         with one_line_errors():
-            from eftvideo.doctor import published_weights
+            from eftvideo.cli.doctor import published_weights
             from eftvideo.errors import ConfigError
 
             known = published_weights()
@@ -51,7 +51,7 @@ def register(
             _fetch(name, out, output, quiet)
 
     def _fetch(name: str, out: Path | None, output: Console, quiet: bool) -> None:
-        from eftvideo.doctor import published_weights
+        from eftvideo.cli.doctor import published_weights
         from eftvideo.weights.download import fetch
 
         spec = published_weights()[name]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from eftvideo.geometry.rotations import axis_angle_to_matrix
-from eftvideo.synthetic.motions import Motion
-from eftvideo.synthetic.scenes import log_uniform
+from eftvideo.train.synthetic.motions import Motion
+from eftvideo.train.synthetic.scenes import log_uniform
 
 PEAK_DEG_S = (150.0, 900.0)
 """Fastest moment of a turn: from stepping round to a pirouette or a somersault."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import lap
 import numpy as np
 
-from eftvideo.evaluate_truth import Truth
+from eftvideo.evaluate.truth import Truth
 from eftvideo.types.result import Result
 
 GATE = 0.3

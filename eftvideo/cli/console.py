@@ -18,8 +18,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from eftvideo.bodies import load_body
+from eftvideo.cli.doctor import Check
 from eftvideo.config import RunConfig
-from eftvideo.doctor import Check
 from eftvideo.errors import EftVideoError
 from eftvideo.pipeline import choose_device, load_regressor, run_video
 from eftvideo.progress import Progress

@@ -17,8 +17,8 @@ from eftvideo.draw.views import fit_ground
 from eftvideo.geometry.rotations import matrix_to_quaternion
 from eftvideo.renderers import track_colour
 from eftvideo.types.result import Result
-from eftvideo.viewer_data import Meshes
-from eftvideo.viewer_places import FOV, frustum_scale, look_from
+from eftvideo.viewer.places import FOV, frustum_scale, look_from
+from eftvideo.viewer.timeline import Meshes
 
 _BEHIND_PEOPLE_M = 1.0
 _NO_SHADOW = {"cast_shadow": False, "receive_shadow": False}

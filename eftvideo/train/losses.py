@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftvideo import metrics
 from eftvideo.bodies import BodyModel
+from eftvideo.evaluate import metrics
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.regressors.lifter import Model
-from eftvideo.synthetic.examples import Truth
+from eftvideo.train.synthetic.examples import Truth
 from eftvideo.types import Crops, Prediction
 
 

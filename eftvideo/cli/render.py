@@ -126,7 +126,7 @@ def register(
                 turn_s=turn,
                 trail_s=trail,
             )
-            from eftvideo import console
+            from eftvideo.cli import console
             from eftvideo.draw.result import render_result
             from eftvideo.types.result import load_result
 

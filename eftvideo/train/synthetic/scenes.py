@@ -10,8 +10,8 @@ from torch import Tensor
 
 from eftvideo.geometry.rotations import about_axis, axis_angle_to_matrix
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.synthetic.motions import Motion
-from eftvideo.synthetic.postures import make_up
+from eftvideo.train.synthetic.motions import Motion
+from eftvideo.train.synthetic.postures import make_up
 
 ASPECTS = ((1280, 720), (1280, 720), (720, 1280), (960, 720), (1080, 1080))
 """Widths and heights of pictures, px; landscape counts double. Only ratios matter."""

@@ -10,8 +10,8 @@ from eftvideo.config import RenderConfig
 from eftvideo.draw.people import drawn_by_run
 from eftvideo.draw.result import make_folder, open_for, stored
 from eftvideo.progress import Progress
-from eftvideo.report_page import page
-from eftvideo.report_pictures import take_shots
+from eftvideo.report.page import page
+from eftvideo.report.pictures import take_shots
 from eftvideo.types.result import Result
 from eftvideo.video.images import write_whole
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from eftvideo.cli_render import Body, Video
+from eftvideo.cli.render import Body, Video
 
 _HELP = """
 One HTML file about a finished result: tracks, errors, steps, rejected fits, settings, pictures.
@@ -40,8 +40,8 @@ def register(
     ) -> None:
         """Writes the report and says where it is."""
         with one_line_errors():
-            from eftvideo import console
-            from eftvideo.report import write_report
+            from eftvideo.cli import console
+            from eftvideo.report.write import write_report
             from eftvideo.types.result import load_result
 
             console.set_up_logging(errors, quiet=quiet, verbose=False)

@@ -13,16 +13,14 @@ from rich.console import Console
 from rich.markup import escape
 
 import eftvideo
-from eftvideo import (
-    cli_eval,
-    cli_export,
-    cli_render,
-    cli_report,
-    cli_view,
-    cli_weights,
-    options,
-    plugins,
-)
+from eftvideo import plugins
+from eftvideo.cli import evaluate as cli_eval
+from eftvideo.cli import export as cli_export
+from eftvideo.cli import options
+from eftvideo.cli import render as cli_render
+from eftvideo.cli import report as cli_report
+from eftvideo.cli import view as cli_view
+from eftvideo.cli import weights as cli_weights
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, EftVideoError
 
@@ -149,7 +147,7 @@ def run(
             device=device,
         )
         _check(cfg, clips, out)
-        from eftvideo import console
+        from eftvideo.cli import console
 
         console.set_up_logging(errors, quiet=quiet, verbose=verbose)
         failed = console.run_clips(clips, out, cfg, output, errors, quiet=quiet)
@@ -185,8 +183,8 @@ def _check(cfg: RunConfig, clips: list[Path], out: Path) -> None:
 def doctor() -> None:
     """Check that everything is there, and say how to get what is not."""
     with _one_line_errors():
-        from eftvideo import console
-        from eftvideo.doctor import checks
+        from eftvideo.cli import console
+        from eftvideo.cli.doctor import checks
 
         results = checks()
         console.print_checks(results, output)
@@ -198,8 +196,8 @@ def doctor() -> None:
 def weights_list() -> None:
     """Every file that the program knows of: found or not, with its licence."""
     with _one_line_errors():
-        from eftvideo import console
-        from eftvideo.doctor import list_weights
+        from eftvideo.cli import console
+        from eftvideo.cli.doctor import list_weights
 
         console.print_weights(list_weights(), output)
 
@@ -254,7 +252,8 @@ def train_lifter(
         for name in ("num_steps", "batch_size", "num_workers"):
             if given[name] is not None and given[name] < 1:
                 raise ConfigError(f"{name} must be 1 or more, but got {given[name]}")
-        from eftvideo import console, train
+        from eftvideo.cli import console
+        from eftvideo.train import lifter as train
 
         console.set_up_logging(errors, quiet=False, verbose=True)
         given = {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,1 @@
+"""A result in 3D in the browser."""
