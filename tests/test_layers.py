@@ -18,7 +18,7 @@ FILES = {
 }
 
 LAYERS = (
-    "errors config config_dotted config_docs config_fit config_values plugins "
+    "errors config config_dotted config_docs config_files config_fit config_values plugins "
     "skeletons types raw_matroska",
     "rotations camera crops cutouts metrics weights unpickle unpack torch_files checkpoints probe "
     "decord_decode ffmpeg_decode pixels fetch "
@@ -70,6 +70,7 @@ LIGHT = {
     "config",
     "config_docs",
     "config_dotted",
+    "config_files",
     "config_fit",
     "config_values",
     "skeletons",
