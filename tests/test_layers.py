@@ -18,7 +18,8 @@ FILES = {
 }
 
 LAYERS = (
-    "errors config config_fit plugins skeletons types raw_matroska",
+    "errors config config_dotted config_docs config_files config_fit config_values plugins "
+    "skeletons types raw_matroska",
     "rotations camera crops cutouts metrics weights unpickle unpack torch_files checkpoints probe "
     "decord_decode ffmpeg_decode pixels fetch "
     "evaluate_truth "
@@ -67,7 +68,11 @@ OWNERS = {
 LIGHT = {
     "errors",
     "config",
+    "config_docs",
+    "config_dotted",
+    "config_files",
     "config_fit",
+    "config_values",
     "skeletons",
     "plugins",
     "progress",
