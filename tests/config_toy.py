@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal, Optional
 
 from eftvideo.config import PUBLISHED_EFT, RunConfig
-from eftvideo.config_dotted import check, set_values
-from eftvideo.config_values import Count, NotNegative, Positive, Range, Share
+from eftvideo.config.dotted import check, set_values
+from eftvideo.config.values import Count, NotNegative, Positive, Range, Share
 from eftvideo.errors import ConfigError
 
 

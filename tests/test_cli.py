@@ -15,7 +15,7 @@ from conftest import EXAMPLE
 from media import ffmpeg, tone
 from safetensors.torch import save_file
 
-from eftvideo.cli.app import app, console, options
+X
 from eftvideo.config import RunConfig
 from eftvideo.regressors.lifter import LifterConfig, Model
 

@@ -11,7 +11,8 @@ import pytest
 from cli_case import fails, runner
 from media import make_clip
 
-from eftvideo.cli.app import app, console
+from eftvideo.cli import console
+from eftvideo.cli.app import app
 
 pytestmark = pytest.mark.usefixtures("wide")
 

@@ -10,9 +10,9 @@ import pytest
 from config_toy import Eft, Toy
 
 from eftvideo.config import RunConfig
-from eftvideo.config_docs import describe, docs_of
-from eftvideo.config_dotted import leaves
-from eftvideo.config_values import Range, kind_of
+from eftvideo.config.docs import describe, docs_of
+from eftvideo.config.dotted import leaves
+from eftvideo.config.values import Range, kind_of
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from config_toy import OLD, TREES, Eft, Fit, Smooth, Span, Toy
 
 from eftvideo.config import PUBLISHED_EFT, RunConfig
-from eftvideo.config_docs import describe
-from eftvideo.config_dotted import check, differences, leaves, nearest, set_values
-from eftvideo.config_values import likeness, text_of
+from eftvideo.config.docs import describe
+from eftvideo.config.dotted import check, differences, leaves, nearest, set_values
+from eftvideo.config.values import likeness, text_of
 from eftvideo.errors import ConfigError
 
 

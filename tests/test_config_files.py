@@ -9,8 +9,8 @@ import sys
 import pytest
 from config_toy import OLD, TREES, Toy
 
-from eftvideo.config_dotted import differences
-from eftvideo.config_files import read_toml, to_toml
+from eftvideo.config.dotted import differences
+from eftvideo.config.files import read_toml, to_toml
 from eftvideo.errors import ConfigError
 
 

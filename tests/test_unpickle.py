@@ -24,7 +24,8 @@ from eftvideo.errors import (
     WeightsCorruptError,
     WeightsNotFoundError,
 )
-from eftvideo.weights.locate import ENV_FOLDER, unpickle
+from eftvideo.weights import unpickle
+from eftvideo.weights.locate import ENV_FOLDER
 from eftvideo.weights.unpickle import load_pickle, to_array
 
 

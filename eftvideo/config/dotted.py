@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, NoReturn, TypeVar, get_type_hints
 
-from eftvideo.config_values import (
+from eftvideo.config.values import (
     Kind,
     UnfitError,
     got_text,

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from eftvideo.config_docs import docs_of
-from eftvideo.config_dotted import (
+from eftvideo.config.docs import docs_of
+from eftvideo.config.dotted import (
     Leaf,
     Tree,
     check,
@@ -24,7 +24,7 @@ from eftvideo.config_dotted import (
     unfit,
     with_values,
 )
-from eftvideo.config_values import Kind, UnfitError, got_text, is_none_word
+from eftvideo.config.values import Kind, UnfitError, got_text, is_none_word
 from eftvideo.errors import ConfigError
 
 if sys.version_info >= (3, 11):

@@ -12,8 +12,8 @@ import textwrap
 from functools import cache
 from typing import NamedTuple
 
-from eftvideo.config_dotted import leaves
-from eftvideo.config_values import text_of
+from eftvideo.config.dotted import leaves
+from eftvideo.config.values import text_of
 
 
 class Described(NamedTuple):
