@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from eftvideo.fit.people import fit_people
 
 from eftvideo.bodies import load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.detect.people import detect_people
-from eftvideo.fit.people import fit_people
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.pipeline import choose_device, full_frame_camera
 from eftvideo.progress import Progress

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from eftvideo.fit.people import Camera, fit_people
+from eftvideo.refine.refine_tracks import polish_rows
 from methods import CpuProgress, choose, figures, print_header, print_row
 
 from eftvideo.bodies import load_body
@@ -24,12 +26,11 @@ from eftvideo.evaluate.bodies import Bodies
 from eftvideo.evaluate.match import match_people, truth_points_px
 from eftvideo.evaluate.score import evaluate
 from eftvideo.evaluate.truth import Truth, load_truth
-from eftvideo.fit.people import Camera, fit_people
 from eftvideo.geometry.skeletons import COCO17, SMPL24
-from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors._load import load_regressor
 from eftvideo.types import Detections, FrameDetections
-from eftvideo.types.result import Result, load_result
+from eftvideo.types.result import Result
+from eftvideo.types.result_file import load_result
 
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 

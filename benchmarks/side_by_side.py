@@ -16,16 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from eftvideo.fit.people import fit_people
+from eftvideo.refine.refine_tracks import polish_rows
 from methods import METHODS, choose
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.detect.people import detect_people
 from eftvideo.draw.people import DrawnPeople, drawn_by_run, make_layers
-from eftvideo.fit.people import fit_people
 from eftvideo.pipeline import full_frame_camera
 from eftvideo.progress import Progress
-from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors._load import load_regressor
 from eftvideo.types import VideoFrame
 from eftvideo.types.result import Result

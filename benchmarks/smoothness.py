@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from eftvideo.fit.people import Camera, fit_people
+from eftvideo.refine.refine_tracks import polish_rows
 from methods import CpuProgress, choose
 from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
 from synthetic import detections, truth_of
@@ -26,10 +28,8 @@ from synthetic import detections, truth_of
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig, SmoothConfig
 from eftvideo.evaluate.score import evaluate
-from eftvideo.fit.people import Camera, fit_people
 from eftvideo.fit.records import Rows
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.track.outliers import soften_outliers

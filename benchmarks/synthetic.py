@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from eftvideo.fit.people import Camera, fit_people
+from eftvideo.refine.refine_tracks import polish_rows
 from methods import METHODS, CpuProgress, choose, figures, print_header, print_row
 from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
 
@@ -27,8 +29,6 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
 from eftvideo.evaluate.score import Evaluation, evaluate
 from eftvideo.evaluate.truth import Truth, make_truth
-from eftvideo.fit.people import Camera, fit_people
-from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.track.left_right import mend_swaps

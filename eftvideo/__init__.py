@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from eftvideo.config import RunConfig as RunConfig
     from eftvideo.pipeline import run_video as run_video
     from eftvideo.types.result import Result as Result
-    from eftvideo.types.result import load_result as load_result
+    from eftvideo.types.result_file import load_result as load_result
 
 try:
     __version__ = _version("eftvideo")
@@ -26,7 +26,7 @@ _HOMES = {
     "RunConfig": "eftvideo.config",
     "run_video": "eftvideo.pipeline",
     "Result": "eftvideo.types.result",
-    "load_result": "eftvideo.types.result",
+    "load_result": "eftvideo.types.result_file",
 }
 __all__ = ["Result", "RunConfig", "__version__", "load_result", "run_video"]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eftvideo.track.link import TrackRow
+    from eftvideo.types.track_table import TrackRow
 
 
 class Progress:

@@ -16,7 +16,7 @@ from eftvideo.evaluate.score import evaluate
 from eftvideo.evaluate.truth import Truth, load_truth, make_truth, save_truth
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
-from eftvideo.types.result import save_result
+from eftvideo.types.result_file import save_result
 
 ROWS = people((1, [0, 1, 2], 0.0), (2, [1], 1.0))
 

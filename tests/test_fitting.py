@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from eftvideo.fit.people import Camera, TrackMemory, fit_people
 
 from eftvideo.config import RunConfig
-from eftvideo.fit.people import Camera, TrackMemory, fit_people
 from eftvideo.progress import Progress
 from eftvideo.types import Detections, FrameDetections, SmplParams
 from eftvideo.types.result import typed_rows

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from eftvideo.refine.refine_tracks import polish_rows
 
 from eftvideo.bodies import load_body
 from eftvideo.config import EftConfig, SmoothConfig
 from eftvideo.fit.records import refresh
 from eftvideo.geometry.rotations import axis_angle_to_matrix
-from eftvideo.refine.refine_tracks import polish_rows
 from eftvideo.types import FILLED, FITTED, REJECTED, Detections, FrameDetections, SmplParams
 from eftvideo.types.result import empty_rows, typed_rows
 

@@ -11,7 +11,8 @@ import pytest
 
 from eftvideo.errors import ResultFormatError, VideoWriteError
 from eftvideo.types import result as results
-from eftvideo.types.result import Result, empty_rows, load_result, save_result, typed_rows
+from eftvideo.types.result import Result, empty_rows, typed_rows
+from eftvideo.types.result_file import load_result, save_result
 
 HEADER = {
     "source": "Clip [1].mp4",

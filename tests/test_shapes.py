@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from eftvideo.fit.people import fit_people
 
 from eftvideo.config import CropConfig, EftConfig, RunConfig, SmplifyConfig
 from eftvideo.fit.crops import Camera, TrackMemory
 from eftvideo.fit.eft import fit as eft
-from eftvideo.fit.people import fit_people
 from eftvideo.fit.projection import projected
 from eftvideo.fit.shape import hold_shape, robust_mean, track_shapes
 from eftvideo.fit.smplify import fit as smplify

@@ -112,7 +112,7 @@ def run(
     focal_px: options.FocalPx = _D.focal_length_px,
     fov_deg: options.FovDeg = _D.fov_deg,
     no_overlay: options.NoOverlay = not _D.render.enabled,
-    draw: options.Draw = _D.render.draw,
+    draw: options.Draw = _D.render.mode,
     report: options.Report = _D.render.report,
 ) -> None:
     """Runs clips one after the other."""

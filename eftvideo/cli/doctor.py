@@ -150,7 +150,7 @@ def list_weights() -> list[WeightStatus]:
         ImportError: torch or smplx is missing.
     """
     from eftvideo.bodies.smpl import WEIGHTS as BODIES
-    from eftvideo.fit.smplify.pose_prior import POSE_PRIOR
+    from eftvideo.weights.shipped import POSE_PRIOR
 
     regressors = [plugins.load("regressors", name) for name in plugins.available("regressors")]
     specs: list[WeightSpec] = [m.spec for m in regressors if m.spec.download is None]

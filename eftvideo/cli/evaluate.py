@@ -100,7 +100,7 @@ def _evaluate(
     regressor: Path | None,
 ) -> Evaluation:
     from eftvideo.evaluate.score import evaluate
-    from eftvideo.types.result import load_result
+    from eftvideo.types.result_file import load_result
 
     result, truth = load_result(result_file), _load_truth(truth_file)
     bodies = _bodies(result, truth, body, truth_bodies, regressor)

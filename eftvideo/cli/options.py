@@ -249,5 +249,5 @@ FovDeg = Annotated[
 NoOverlay = Annotated[bool, _flag(_OVERLAY, "Write no overlay video.", "--no-overlay")]
 Report = Annotated[bool, _flag(_OVERLAY, "Write CLIP_report.html too.", "--report")]
 Draw = Annotated[
-    DrawMode, _option(_OVERLAY, "mesh, skeleton or both", DEFAULT.render.draw, "WHAT", "--draw")
+    DrawMode, _option(_OVERLAY, "mesh, skeleton or both", DEFAULT.render.mode, "WHAT", "--draw")
 ]

@@ -10,14 +10,11 @@ import cv2
 import numpy as np
 
 from eftvideo.config import DetectConfig
+from eftvideo.config.detect import CloseUpConfig
 from eftvideo.types import Detections
 
 Detect = Callable[[Sequence[np.ndarray]], list[Detections]]
 """A detector's `detect`."""
-CLOSE_UP_PX = 448
-SCALE = 1.35
-"""Side of the close-up over the person's: the longer side of the box, or most of its diagonal."""
-DIAGONAL = 0.85
 _FILL = (114, 114, 114)
 """Ultralytics' own padding."""
 
@@ -39,7 +36,8 @@ class CloseUps:
 
     def __init__(self, cfg: DetectConfig, make: Callable[[DetectConfig], Detect]) -> None:
         """`make` gives a detector for a configuration with another network size."""
-        self._make = lambda: make(replace(cfg, image_size=CLOSE_UP_PX))
+        self._cfg = cfg.close_ups
+        self._make = lambda: make(replace(cfg, image_size=cfg.close_ups.size_px))
         self._detect: Detect | None = None
 
     def look(self, where: Sequence[CloseUp]) -> list[Detections]:
@@ -50,33 +48,35 @@ class CloseUps:
         if not where:
             return []
         self._detect = self._detect or self._make()
-        turns = [_affine(w.xyxy, w.turn_rad) for w in where]
-        pixels = [_cut(w.image, turn) for w, turn in zip(where, turns, strict=True)]
+        turns = [_affine(w.xyxy, w.turn_rad, self._cfg) for w in where]
+        pixels = [
+            _cut(w.image, turn, self._cfg.size_px) for w, turn in zip(where, turns, strict=True)
+        ]
         return [_back(d, turn) for d, turn in zip(self._detect(pixels), turns, strict=True)]
 
 
-def _affine(xyxy: np.ndarray, turn_rad: float) -> np.ndarray:
+def _affine(xyxy: np.ndarray, turn_rad: float, cfg: CloseUpConfig) -> np.ndarray:
     """(2, 3) from the frame, px, to a close-up in which the person is turned back by `turn_rad`."""
     extent = (xyxy[2:] - xyxy[:2]).astype(float)
-    side = SCALE * max(extent.max(), DIAGONAL * float(np.hypot(*extent)), 1.0)
+    side = cfg.scale * max(extent.max(), cfg.diagonal * float(np.hypot(*extent)), 1.0)
     cos, sin = math.cos(turn_rad), math.sin(turn_rad)
-    turn = CLOSE_UP_PX / side * np.array([[cos, sin], [-sin, cos]])
+    turn = cfg.size_px / side * np.array([[cos, sin], [-sin, cos]])
     middle = (xyxy[:2] + xyxy[2:]).astype(float) / 2.0
-    return np.column_stack([turn, CLOSE_UP_PX / 2.0 - turn @ middle])
+    return np.column_stack([turn, cfg.size_px / 2.0 - turn @ middle])
 
 
-def _cut(image: np.ndarray, to_close_up: np.ndarray) -> np.ndarray:
+def _cut(image: np.ndarray, to_close_up: np.ndarray, size_px: int) -> np.ndarray:
     """(S, S, 3) pixels; what is shrunk is drawn larger first, then averaged."""
     scale = float(np.hypot(*to_close_up[:, 0]))
     times = max(1, min(8, math.floor(1.0 / scale)))
     large = times * to_close_up
     # OpenCV's places are those of the pixels' middles, ours of their corners.
     large[:, 2] += large[:, :2] @ [0.5, 0.5] - 0.5
-    size = times * CLOSE_UP_PX
+    size = times * size_px
     pixels = cv2.warpAffine(image, large, (size, size), flags=cv2.INTER_LINEAR, borderValue=_FILL)
     if times == 1:
         return pixels
-    return cv2.resize(pixels, (CLOSE_UP_PX, CLOSE_UP_PX), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_AREA)
 
 
 def _back(people: Detections, to_close_up: np.ndarray) -> Detections:

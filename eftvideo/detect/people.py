@@ -11,9 +11,6 @@ from eftvideo.detect.detector import Detector
 from eftvideo.detect.recover import Search
 from eftvideo.detect.upright import SecondLook
 from eftvideo.progress import Progress
-from eftvideo.track.left_right import mend_swaps
-from eftvideo.track.link import clean_tracks, drop_unseen, track_table
-from eftvideo.track.outliers import soften_outliers
 from eftvideo.types import FrameDetections, VideoFrame
 from eftvideo.video.cuts import CutDetector
 from eftvideo.video.reader import VideoReader
@@ -22,7 +19,7 @@ from eftvideo.video.reader import VideoReader
 def detect_people(
     clip: VideoReader, cfg: RunConfig, device: str, progress: Progress
 ) -> list[FrameDetections]:
-    """Detect, follow and number the people of a clip; ids end at cuts.
+    """Detect and follow the people of a clip; ids end at cuts.
 
     Returns:
         One entry for each frame read, in order.
@@ -30,7 +27,7 @@ def detect_people(
     rate = float(clip.info.fps) / cfg.clip.stride
     detector = load_detector(cfg.detect, device, rate)
     close_ups = CloseUps(cfg.detect, lambda close: load_detector(close, device, rate).detect)
-    search, look = Search(cfg.detect, close_ups), SecondLook(cfg.detect, close_ups)
+    search, look = Search(cfg, close_ups), SecondLook(cfg, close_ups)
     cuts = CutDetector(cfg.detect.cut_threshold)
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
@@ -48,8 +45,6 @@ def detect_people(
             for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
                 frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
                 progress.advance(1, people=len(people))
-    frames = drop_unseen(soften_outliers(mend_swaps(clean_tracks(frames, cfg.detect))))
-    progress.found(track_table(frames))
     return frames
 
 

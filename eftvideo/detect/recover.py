@@ -12,29 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eftvideo.config import DetectConfig
+from eftvideo.config import RunConfig
 from eftvideo.detect.close_ups import CloseUp, CloseUps
 from eftvideo.detect.upright import lean_rad
 from eftvideo.geometry.boxes import area, shared_area
-from eftvideo.track.matching import MIN_JOINT_SCORE
 from eftvideo.types import Detections
 from eftvideo.types.people import stacked
-
-TURNS_RAD = tuple(tuple(math.radians(t) for t in turns) for turns in ((0.0,), (-25.0, 25.0)))
-"""As the person leaned when last seen; if nobody is found so, on either side of it."""
-MAX_LOST_S = 0.5
-"""Nobody is searched for longer after the last sighting."""
-MIN_SIGHTINGS = 5
-"""Tracks of fewer frames are not searched for: the detector may have been wrong."""
-THERE = 0.3
-"""Overlap (IoU) with a box of the frame from which on the person is not lost."""
-NEAR = 0.25
-"""Overlap with the last box from which on somebody found is the person."""
-MIN_MEAN_SCORE = 0.35
-"""Of the 17 keypoints of somebody found: what is not a person has less."""
-BORDER = 0.02
-"""Nobody is searched for whose box was this near to the picture's border (share of its sides)."""
-_PADDING = 0.1
 
 
 @dataclass
@@ -50,9 +33,9 @@ class _Seen:
 class Search:
     """Remembers who was where, and searches for those who are missing."""
 
-    def __init__(self, cfg: DetectConfig, close_ups: CloseUps) -> None:
-        self._min_confidence, self._close_ups = cfg.min_confidence, close_ups
-        self._enabled = cfg.second_look != "off"
+    def __init__(self, cfg: RunConfig, close_ups: CloseUps) -> None:
+        self._min_confidence, self._close_ups = cfg.detect.min_confidence, close_ups
+        self._cfg, self._min_score = cfg.detect.recover, cfg.keypoints.min_score
         self._last: dict[int, _Seen] = {}
 
     def forget(self) -> None:
@@ -61,7 +44,7 @@ class Search:
 
     def remember(self, people: Detections, time_s: float) -> None:
         """Take note of a frame's tracked people."""
-        leans = lean_rad(people.keypoints)
+        leans = lean_rad(people.keypoints, self._min_score)
         for i, track_id in enumerate(people.track_id.tolist()):
             before = self._last.get(track_id)
             lean = leans[i]
@@ -69,7 +52,9 @@ class Search:
                 lean = before.lean_rad if before else 0.0
             count = before.count + 1 if before else 1
             self._last[track_id] = _Seen(people.xyxy[i].astype(float), float(lean), time_s, count)
-        self._last = {i: s for i, s in self._last.items() if time_s - s.time_s <= MAX_LOST_S}
+        self._last = {
+            i: s for i, s in self._last.items() if time_s - s.time_s <= self._cfg.max_lost_s
+        }
 
     def with_lost(self, image: np.ndarray, people: Detections, time_s: float) -> Detections:
         """The people of the next frame, and those who were missing among them and were found.
@@ -77,12 +62,14 @@ class Search:
         Args:
             image: (H, W, 3) RGB uint8. people: from `Detector.detect`. time_s: of the frame.
         """
-        if not self._enabled:
+        if not self._cfg.enabled:
             return people
+        first, *others = (math.radians(t) for t in self._cfg.turns_deg)
+        turns_rad = ((first,), tuple(others))
         for seen in self._last.values():
             if not self._is_missing(seen, image, people, time_s):
                 continue
-            for turns in TURNS_RAD:
+            for turns in turns_rad:
                 where = [CloseUp(image, seen.xyxy, seen.lean_rad + turn) for turn in turns]
                 person = self._best(seen, self._close_ups.look(where), people, image)
                 if person is not None:
@@ -93,12 +80,12 @@ class Search:
     def _is_missing(
         self, seen: _Seen, image: np.ndarray, people: Detections, time_s: float
     ) -> bool:
-        if seen.count < MIN_SIGHTINGS or time_s - seen.time_s > MAX_LOST_S:
+        if seen.count < self._cfg.min_sightings or time_s - seen.time_s > self._cfg.max_lost_s:
             return False
         height, width = image.shape[:2]
-        margin = BORDER * np.array([width, height])
+        margin = self._cfg.border * np.array([width, height])
         inside = (seen.xyxy[:2] > margin).all() and (seen.xyxy[2:] < [width, height] - margin).all()
-        return bool(inside) and not (_overlap(seen.xyxy, people.xyxy) >= THERE).any()
+        return bool(inside) and not (_overlap(seen.xyxy, people.xyxy) >= self._cfg.there_iou).any()
 
     def _best(
         self, seen: _Seen, views: list[Detections], people: Detections, image: np.ndarray
@@ -107,31 +94,30 @@ class Search:
         best, best_score = None, 0.0
         for view in views:
             for n in range(len(view)):
-                one = _boxed(view.select(np.array([n])), image)
+                one = self._boxed(view.select(np.array([n])), image)
                 mean = float(one.keypoints[0, :, 2].mean())
                 score = float(one.confidence[0]) * mean
                 ok = (
                     one.confidence[0] >= self._min_confidence
-                    and mean >= MIN_MEAN_SCORE
-                    and _overlap(seen.xyxy, one.xyxy)[0] >= NEAR
-                    and not (_overlap(one.xyxy[0], people.xyxy) >= THERE).any()
+                    and mean >= self._cfg.min_mean_score
+                    and _overlap(seen.xyxy, one.xyxy)[0] >= self._cfg.near_iou
+                    and not (_overlap(one.xyxy[0], people.xyxy) >= self._cfg.there_iou).any()
                 )
                 if ok and score > best_score:
                     best, best_score = one, score
         return best
 
-
-def _boxed(person: Detections, image: np.ndarray) -> Detections:
-    """With an upright box round the keypoints: that of a turned box is too large."""
-    points = person.keypoints[0]
-    seen = points[points[:, 2] >= MIN_JOINT_SCORE, :2]
-    if len(seen) < 4:
-        return person
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    pad = _PADDING * float((high - low).max())
-    limit = np.array([image.shape[1], image.shape[0]], np.float32)
-    box = np.concatenate([np.clip(low - pad, 0.0, limit), np.clip(high + pad, 0.0, limit)])
-    return replace(person, xyxy=box[None].astype(np.float32))
+    def _boxed(self, person: Detections, image: np.ndarray) -> Detections:
+        """With an upright box round the keypoints: that of a turned box is too large."""
+        points = person.keypoints[0]
+        seen = points[points[:, 2] >= self._min_score, :2]
+        if len(seen) < 4:
+            return person
+        low, high = seen.min(axis=0), seen.max(axis=0)
+        pad = self._cfg.padding * float((high - low).max())
+        limit = np.array([image.shape[1], image.shape[0]], np.float32)
+        box = np.concatenate([np.clip(low - pad, 0.0, limit), np.clip(high + pad, 0.0, limit)])
+        return replace(person, xyxy=box[None].astype(np.float32))
 
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:

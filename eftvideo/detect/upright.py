@@ -13,20 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from eftvideo.config import DetectConfig
+from eftvideo.config import RunConfig
 from eftvideo.detect.close_ups import CloseUp, CloseUps
 from eftvideo.geometry.skeletons import COCO17, select
 from eftvideo.types import Detections
 
-TURNS_RAD = tuple(math.radians(t) for t in (-12.5, 12.5))
-"""Either side of upright: what is wrong in one is seldom wrong in the other."""
-MIN_SCORE = 0.3
-"""Keypoints below are not believed."""
-SAME_PERSON = 0.25
-"""Somebody in the close-up is the person if the median keypoint is nearer, as a share of the box's
-longer side."""
-AGREES = 0.08
-"""A sighting of a keypoint this near to the merged place (same unit) speaks for it."""
 _ROUNDS = 20
 _PAIRS = tuple(
     select((f"left_{part}", f"right_{part}"), COCO17) for part in ("ankle", "knee", "hip")
@@ -35,11 +26,12 @@ _SHOULDERS = select(("left_shoulder", "right_shoulder"), COCO17)
 
 
 class SecondLook:
-    """Looks again at those who lean, as `cfg.second_look` says."""
+    """Looks again at those whom `cfg.detect.second_look` names."""
 
-    def __init__(self, cfg: DetectConfig, close_ups: CloseUps) -> None:
-        self._which, self._limit = cfg.second_look, math.radians(cfg.lean_deg)
-        self._close_ups = close_ups
+    def __init__(self, cfg: RunConfig, close_ups: CloseUps) -> None:
+        self._run, self._cfg = cfg, cfg.detect.second_look
+        self._min_score = cfg.keypoints.min_score
+        self._limit, self._close_ups = math.radians(self._cfg.lean_deg), close_ups
 
     def again(self, images: Sequence[np.ndarray], people: Sequence[Detections]) -> list[Detections]:
         """The same people, with better keypoints for those who were looked at again.
@@ -47,26 +39,60 @@ class SecondLook:
         Args:
             images: B frames, (H, W, 3) RGB uint8. people: who was found in each.
         """
+        turns_rad = [math.radians(t) for t in self._cfg.turns_deg]
         whom: list[tuple[int, int]] = []
         where: list[CloseUp] = []
         for i, (image, found) in enumerate(zip(images, people, strict=True)):
-            leans = lean_rad(found.keypoints)
+            leans = lean_rad(found.keypoints, self._min_score)
             for n in np.flatnonzero(self._wanted(leans)).tolist():
-                whom += [(i, n)] * len(TURNS_RAD)
+                whom += [(i, n)] * len(turns_rad)
                 lean = float(leans[n])
-                where += [CloseUp(image, found.xyxy[n], lean + turn) for turn in TURNS_RAD]
-        return _merged(people, whom, self._close_ups.look(where))
+                where += [CloseUp(image, found.xyxy[n], lean + turn) for turn in turns_rad]
+        return self._merged(people, whom, self._close_ups.look(where))
 
     def _wanted(self, leans: np.ndarray) -> np.ndarray:
         known = ~np.isnan(leans)
-        if self._which == "off":
+        if not self._cfg.enabled:
             return np.zeros_like(known)
         return (
-            known if self._which == "all" else known & (np.abs(np.nan_to_num(leans)) > self._limit)
+            known
+            if self._cfg.whom == "all"
+            else known & (np.abs(np.nan_to_num(leans)) > self._limit)
         )
 
+    def _merged(
+        self,
+        people: Sequence[Detections],
+        whom: Sequence[tuple[int, int]],
+        found: Sequence[Detections],
+    ) -> list[Detections]:
+        """`whom` (frame, person) each close-up is of, and everybody `found` in it."""
+        sightings: dict[tuple[int, int], list[np.ndarray]] = {}
+        for (frame, person), others in zip(whom, found, strict=True):
+            first = people[frame].keypoints[person]
+            mine = sightings.setdefault((frame, person), [first])
+            same = self._same_person(first, others.keypoints, _side_px(people[frame].xyxy[person]))
+            if same is not None:
+                mine.append(others.keypoints[same])
+        out = [p.keypoints.copy() for p in people]
+        for (frame, person), seen in sightings.items():
+            side_px = _side_px(people[frame].xyxy[person])
+            out[frame][person] = merge_sightings(np.stack(seen).astype(float), side_px, self._run)
+        return [replace(p, keypoints=k) for p, k in zip(people, out, strict=True)]
 
-def lean_rad(keypoints: np.ndarray) -> np.ndarray:
+    def _same_person(self, first: np.ndarray, others: np.ndarray, side_px: float) -> int | None:
+        """Which of `others` (M, 17, 3) is the person of `first` (17, 3); None: nobody."""
+        both = (first[:, 2] >= self._min_score) & (others[..., 2] >= self._min_score)
+        apart = np.linalg.norm(others[..., :2] - first[:, :2], axis=-1)
+        middle = [
+            float(np.median(a[b])) if b.any() else np.inf for a, b in zip(apart, both, strict=True)
+        ]
+        if not middle or min(middle) > self._cfg.same_person * side_px:
+            return None
+        return int(np.argmin(middle))
+
+
+def lean_rad(keypoints: np.ndarray, min_score: float) -> np.ndarray:
     """(N, 17, 3) to (N,): how far people lean in the picture, positive to the right of it.
 
     From the lowest part that is seen of ankles, knees and hips to the shoulders; NaN where there
@@ -74,54 +100,24 @@ def lean_rad(keypoints: np.ndarray) -> np.ndarray:
     """
     out = np.full(len(keypoints), np.nan)
     for n, points in enumerate(keypoints):
-        top = _middle(points[_SHOULDERS])
-        feet = [foot for pair in _PAIRS if (foot := _middle(points[pair])) is not None]
+        top = _middle(points[_SHOULDERS], min_score)
+        feet = [foot for pair in _PAIRS if (foot := _middle(points[pair], min_score)) is not None]
         if top is not None and feet:
             right, down = top - feet[0]
             out[n] = math.atan2(right, -down)
     return out
 
 
-def _middle(pair: np.ndarray) -> np.ndarray | None:
-    seen = pair[pair[:, 2] >= MIN_SCORE, :2]
+def _middle(pair: np.ndarray, min_score: float) -> np.ndarray | None:
+    seen = pair[pair[:, 2] >= min_score, :2]
     return seen.mean(axis=0).astype(float) if len(seen) else None
-
-
-def _merged(
-    people: Sequence[Detections], whom: Sequence[tuple[int, int]], found: Sequence[Detections]
-) -> list[Detections]:
-    """`whom` (frame, person) each close-up is of, and everybody `found` in it."""
-    sightings: dict[tuple[int, int], list[np.ndarray]] = {}
-    for (frame, person), others in zip(whom, found, strict=True):
-        first = people[frame].keypoints[person]
-        mine = sightings.setdefault((frame, person), [first])
-        same = _same_person(first, others.keypoints, _side_px(people[frame].xyxy[person]))
-        if same is not None:
-            mine.append(others.keypoints[same])
-    out = [p.keypoints.copy() for p in people]
-    for (frame, person), seen in sightings.items():
-        side_px = _side_px(people[frame].xyxy[person])
-        out[frame][person] = merge_sightings(np.stack(seen).astype(float), side_px)
-    return [replace(p, keypoints=k) for p, k in zip(people, out, strict=True)]
 
 
 def _side_px(xyxy: np.ndarray) -> float:
     return max(float((xyxy[2:] - xyxy[:2]).max()), 1.0)
 
 
-def _same_person(first: np.ndarray, others: np.ndarray, side_px: float) -> int | None:
-    """Which of `others` (M, 17, 3) is the person of `first` (17, 3); None: nobody."""
-    both = (first[:, 2] >= MIN_SCORE) & (others[..., 2] >= MIN_SCORE)
-    apart = np.linalg.norm(others[..., :2] - first[:, :2], axis=-1)
-    middle = [
-        float(np.median(a[b])) if b.any() else np.inf for a, b in zip(apart, both, strict=True)
-    ]
-    if not middle or min(middle) > SAME_PERSON * side_px:
-        return None
-    return int(np.argmin(middle))
-
-
-def merge_sightings(seen: np.ndarray, side_px: float) -> np.ndarray:
+def merge_sightings(seen: np.ndarray, side_px: float, cfg: RunConfig) -> np.ndarray:
     """One person's keypoints out of several sightings of them.
 
     The place is the geometric median (Weiszfeld's rounds), weighted by score: of three sightings,
@@ -135,7 +131,7 @@ def merge_sightings(seen: np.ndarray, side_px: float) -> np.ndarray:
     Returns:
         (17, 3) float32.
     """
-    weight = np.where(seen[..., 2] >= MIN_SCORE, seen[..., 2], 0.0)
+    weight = np.where(seen[..., 2] >= cfg.keypoints.min_score, seen[..., 2], 0.0)
     total = weight.sum(axis=0)
     known = total > 0
     place = np.einsum("sk,skc->kc", weight, seen[..., :2]) / np.where(known, total, 1.0)[:, None]
@@ -143,7 +139,7 @@ def merge_sightings(seen: np.ndarray, side_px: float) -> np.ndarray:
         pull = weight / (np.linalg.norm(seen[..., :2] - place, axis=-1) + 0.002 * side_px)
         place = np.einsum("sk,skc->kc", pull, seen[..., :2])
         place /= np.where(known, pull.sum(axis=0), 1.0)[:, None]
-    near = np.linalg.norm(seen[..., :2] - place, axis=-1) <= AGREES * side_px
+    near = np.linalg.norm(seen[..., :2] - place, axis=-1) <= cfg.detect.second_look.agrees * side_px
     score = (seen[..., 2] * near).mean(axis=0)
     merged = np.column_stack([place, score])
     return np.where(known[:, None], merged, seen[0]).astype(np.float32)

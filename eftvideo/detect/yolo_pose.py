@@ -28,9 +28,6 @@ from eftvideo.types import Detections
 
 _log = logging.getLogger(__name__)
 
-LOW_SCORE = 0.1
-"""Boxes from here up carry on a track, though they start none (ByteTrack's track_low_thresh)."""
-
 _ENV = {
     "YOLO_AUTOINSTALL": "false",
     "YOLO_OFFLINE": "true",  # no look-up of public hosts; downloads still work
@@ -115,7 +112,7 @@ class Model:
         self._tracker = self._new_tracker()
 
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
-        """Everybody in each frame, scores from `LOW_SCORE` up, best first; track_id is -1.
+        """Everybody in each frame, scores from `cfg.low_confidence` up, best first; track_id is -1.
 
         Keypoints outside the frame keep the place the network gives them.
 
@@ -132,8 +129,8 @@ class Model:
     def track(self, people: Detections, image: np.ndarray) -> Detections:
         """The people of the next frame that belong to a track, with ids, in the order of `people`.
 
-        A track begins with a box of `cfg.min_confidence`, goes on with boxes from `LOW_SCORE`
-        up, and is found again within `cfg.max_gap_s`.
+        A track begins with a box of `cfg.min_confidence`, goes on with boxes from
+        `cfg.low_confidence` up, and is found again within `cfg.max_gap_s`.
 
         Args:
             people: from `detect`. image: (H, W, 3) RGB uint8, for BoT-SORT's camera motion.
@@ -161,7 +158,7 @@ class Model:
         start = self._cfg.min_confidence
         args = SimpleNamespace(
             track_high_thresh=start,
-            track_low_thresh=min(LOW_SCORE, start),
+            track_low_thresh=min(self._cfg.low_confidence, start),
             new_track_thresh=start,
             track_buffer=max(1, math.ceil(self._cfg.max_gap_s * self._rate)),
             match_thresh=0.8,  # this and all below: ultralytics' bytetrack.yaml, botsort.yaml
@@ -223,7 +220,7 @@ def _predictor(path: Path, cfg: DetectConfig, device: str) -> _Predictor:
         "model": str(path),
         "device": device,
         "imgsz": cfg.image_size,
-        "conf": min(LOW_SCORE, cfg.min_confidence),
+        "conf": min(cfg.low_confidence, cfg.min_confidence),
         "classes": [0],  # person
         "save": False,
         "verbose": False,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eftvideo.bodies import BodyModel
-from eftvideo.config import RenderConfig, RerenderConfig
+from eftvideo.config import DrawConfig, RerenderConfig
 from eftvideo.draw.people import DrawnPeople, make_layers
 from eftvideo.draw.views import View, fit_ground, floor_lines, make_view
 from eftvideo.renderers import DrawnPerson
@@ -35,7 +35,7 @@ class Panel:
         result: Result,
         body: BodyModel,
         cfg: RerenderConfig,
-        render: RenderConfig,
+        render: DrawConfig,
     ) -> None:
         self.name, self.size = name, size
         self._result, self._cfg = result, cfg
@@ -118,7 +118,7 @@ class Grid:
     """All panels of a frame in one picture."""
 
     def __init__(
-        self, result: Result, body: BodyModel, cfg: RerenderConfig, render: RenderConfig
+        self, result: Result, body: BodyModel, cfg: RerenderConfig, render: DrawConfig
     ) -> None:
         shape = (result.width_px, result.height_px, cfg.max_width_px)
         self._columns, self._rows, width, height = panel_layout(len(cfg.views), *shape)

@@ -9,7 +9,7 @@ import numpy as np
 from eftvideo import plugins
 from eftvideo.bodies import BodyModel
 from eftvideo.bodies.posing import vertices
-from eftvideo.config import RenderConfig
+from eftvideo.config import DrawConfig
 from eftvideo.errors import MissingDependencyError
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
@@ -37,9 +37,9 @@ _TRAILED = tuple(
 )
 
 
-def drawn_by_run(render: RenderConfig) -> tuple[str, ...]:
+def drawn_by_run(render: DrawConfig) -> tuple[str, ...]:
     """The layers of a run's own overlay, by their names in LAYERS."""
-    return _BY_RUN[render.draw]
+    return _BY_RUN[render.mode]
 
 
 def make_layers(

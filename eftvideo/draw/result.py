@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.bodies.posing import body_of
-from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
+from eftvideo.config import ClipConfig, DrawConfig, RerenderConfig
+from eftvideo.config.old_names import part_of
 from eftvideo.draw.panels import Grid
 from eftvideo.draw.people import LAYERS, drawn_by_run
 from eftvideo.draw.sinks import make_sink
@@ -20,7 +21,7 @@ from eftvideo.progress import Progress
 from eftvideo.types.result import Result
 from eftvideo.video.reader import VideoReader, open_video
 
-Config = TypeVar("Config", ClipConfig, RenderConfig)
+Config = TypeVar("Config", ClipConfig, DrawConfig)
 
 
 def render_result(
@@ -56,7 +57,7 @@ def render_result(
         EftVideoError: the clip cannot be read, the folder not written.
     """
     cfg, progress = cfg or RerenderConfig(), progress or Progress()
-    render = stored(result, "render", RenderConfig)
+    render = part_of(result.config, "draw", DrawConfig)
     cfg = dataclasses.replace(cfg, draw=cfg.draw or drawn_by_run(render))
     check(cfg)
     with open_for(result, clip) as frames:
@@ -74,7 +75,7 @@ def draw_result(
     clip: VideoReader,
     result: Result,
     body: BodyModel,
-    cfg: RenderConfig,
+    cfg: DrawConfig,
     path: Path,
     progress: Progress,
 ) -> None:
@@ -91,26 +92,21 @@ def _draw(
     result: Result,
     body: BodyModel,
     cfg: RerenderConfig,
-    render: RenderConfig,
+    render: DrawConfig,
     target: Path,
     progress: Progress,
 ) -> list[Path]:
     wanted = set(cfg.frames) or set(clip.indices.tolist())
     with progress.stage("draw", len(wanted)), Grid(result, body, cfg, render) as grid:
         info = dataclasses.replace(clip.info, width_px=grid.size[0], height_px=grid.size[1])
-        with make_sink(target, info, stored(result, "clip", ClipConfig), cfg, render) as sink:
+        with make_sink(
+            target, info, part_of(result.config, "clip", ClipConfig), cfg, render
+        ) as sink:
             for frame in clip.only(wanted):
                 image, num_people = grid.draw(frame)
                 sink.write(frame, image)
                 progress.advance(1, people=num_people)
     return sink.paths
-
-
-def stored(result: Result, name: str, kind: type[Config]) -> Config:
-    """A part of the configuration that a result was made with; what it lacks has its default."""
-    known = {f.name for f in dataclasses.fields(kind)}
-    values: dict[str, Any] = result.config.get(name, {})
-    return kind(**{k: v for k, v in values.items() if k in known})
 
 
 def check(cfg: RerenderConfig) -> None:
@@ -156,7 +152,7 @@ def open_for(result: Result, clip: str | Path) -> VideoReader:
         ConfigError: the clip is another one.
         VideoOpenError: it cannot be read.
     """
-    reader = open_video(Path(clip), stored(result, "clip", ClipConfig))
+    reader = open_video(Path(clip), part_of(result.config, "clip", ClipConfig))
     info = reader.info
     got = (info.width_px, info.height_px, info.num_frames)
     want = (result.width_px, result.height_px, result.num_frames)

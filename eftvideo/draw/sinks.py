@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig
+from eftvideo.config import ClipConfig, DrawConfig, RerenderConfig
 from eftvideo.errors import VideoWriteError
 from eftvideo.types import VideoFrame, VideoInfo
 from eftvideo.video.images import png_bytes, write_whole
@@ -76,7 +76,7 @@ class Video:
         path: Path,
         info: VideoInfo,
         clip: ClipConfig,
-        render: RenderConfig,
+        render: DrawConfig,
         finish: Callable[[Path], Path] | None = None,
     ) -> None:
         self._finish = finish
@@ -110,7 +110,7 @@ class Video:
 
 
 def make_sink(
-    target: Path, info: VideoInfo, clip: ClipConfig, cfg: RerenderConfig, render: RenderConfig
+    target: Path, info: VideoInfo, clip: ClipConfig, cfg: RerenderConfig, render: DrawConfig
 ) -> FrameSink:
     """A sink of the kind `cfg.output`.
 

@@ -14,7 +14,8 @@ from eftvideo.bodies.posing import body_of
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.exporters import Exporter, Scene
 from eftvideo.exporters._motion import Motion, Up, motions, usual_fps
-from eftvideo.types.result import Result, load_result
+from eftvideo.types.result import Result
+from eftvideo.types.result_file import load_result
 
 log = logging.getLogger(__name__)
 

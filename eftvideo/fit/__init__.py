@@ -1,1 +1,7 @@
 """From tracks to SMPL: crops, the network's own answers, and three ways to fit."""
+
+from __future__ import annotations
+
+from eftvideo.fit.fit_tracks import fit_tracks
+
+__all__ = ["fit_tracks"]

@@ -1,4 +1,4 @@
-"""Pieces of a clip that are fitted side by side, so that one person still fills the machine."""
+"""Chunks of a clip that are fitted side by side, so that one person still fills the machine."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from eftvideo.config import FitConfig
+
 
 @dataclass(frozen=True)
-class Piece:
-    """Frames [start, end) of a clip, by their place in the list of frames read."""
+class Chunk:
+    """Frames [start, end) of a clip, by their place in the timeline."""
 
     first: int
     """Fits begin here; those before `start` only warm up and are thrown away."""
@@ -18,23 +22,24 @@ class Piece:
     end: int
 
 
-def cut_pieces(is_cut: Sequence[bool], piece_frames: int, run_in_frames: int) -> list[Piece]:
-    """Cut a clip into pieces of nearly equal length that never reach across a cut of the scene.
+def cut_chunks(is_cut: Sequence[bool] | np.ndarray, cfg: FitConfig) -> list[Chunk]:
+    """Cut a clip into chunks of nearly equal length that never reach across a cut of the scene.
 
     Args:
         is_cut: for each frame, whether a new shot begins with it.
-        piece_frames: the longest piece.
-        run_in_frames: frames before a piece with which its warm start begins, where the shot has
-            them.
+        cfg: without warm start, and for what has none, every frame is a chunk of its own.
 
     Returns:
-        Pieces in order; together they keep every frame once.
+        Chunks in order; together they keep every frame once.
     """
+    alone = not cfg.warm_start or cfg.method == "regress"
+    longest = 1 if alone else cfg.chunks.num_frames
+    warm_up = 0 if alone else cfg.chunks.warm_up_frames
     num = len(is_cut)
     shots = [i for i in range(num) if i == 0 or is_cut[i]] + [num]
-    pieces = []
+    chunks = []
     for begin, end in itertools.pairwise(shots):
-        parts = math.ceil((end - begin) / piece_frames)
+        parts = math.ceil((end - begin) / longest)
         edges = [begin + (end - begin) * k // parts for k in range(parts + 1)]
-        pieces += [Piece(max(begin, a - run_in_frames), a, b) for a, b in itertools.pairwise(edges)]
-    return pieces
+        chunks += [Chunk(max(begin, a - warm_up), a, b) for a, b in itertools.pairwise(edges)]
+    return chunks

@@ -1,99 +1,140 @@
-"""Where each person was seen, as crops for a regressor."""
+"""Where each person was seen, as crops for a regressor: with context, pixels, a shape held."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from eftvideo.config import RunConfig
 from eftvideo.fit.pixels import PixelSource
 from eftvideo.geometry.crops import crop_people
 from eftvideo.regressors import Regressor
-from eftvideo.types import Crops, FrameDetections
+from eftvideo.setup import Setup
+from eftvideo.types import Crops, VideoFrame
+from eftvideo.types.track import Track, Tracks
 
-CONTEXT_TOLERANCE_S = 0.02
-"""A context frame may be off its nominal time by this, or by half the frames' distance."""
+Shapes = dict[int, np.ndarray]
+"""(10,) betas by track id."""
 
 
 @dataclass(frozen=True)
-class Camera:
-    """The full frame's camera: principal point in the middle, square pixels."""
+class Rows:
+    """Some sightings of some tracks."""
 
-    focal_length_px: float
-    width_px: int
-    height_px: int
+    who: np.ndarray
+    """(R,) place of the track in `Tracks.people`."""
+    which: np.ndarray
+    """(R,) sighting of that track."""
+    at: np.ndarray
+    """(R,) place of the frame in the timeline."""
+    time_s: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.who)
+
+    def select(self, index: np.ndarray | slice) -> Rows:
+        """The rows at `index`."""
+        return Rows(*(v[index] for v in vars(self).values()))
+
+    @classmethod
+    def cat(cls, parts: Sequence[Rows]) -> Rows:
+        """Rows of several, one after the other."""
+        names = ("who", "which", "at", "time_s")
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
-class TrackMemory:
-    """All sightings of each person, to look up where somebody was at another time."""
+class CropMaker:
+    """Makes the crops of any sightings of a clip's people."""
 
     def __init__(
-        self, frames: Sequence[FrameDetections], pixels: PixelSource | None = None
+        self, tracks: Tracks, setup: Setup, clip: Iterable[VideoFrame] | None = None
     ) -> None:
-        """`pixels` are those of the same frames, for regressors that need them."""
-        self.pixels = pixels
-        seen: dict[int, list[tuple[float, np.ndarray]]] = {}
-        for frame in frames:
-            for track_id, keypoints in zip(
-                frame.people.track_id.tolist(), frame.people.keypoints, strict=True
-            ):
-                seen.setdefault(track_id, []).append((frame.time_s, keypoints))
-        self._times = {i: np.array([t for t, _ in rows]) for i, rows in seen.items()}
-        self._keypoints = {i: np.stack([k for _, k in rows]) for i, rows in seen.items()}
-        times = np.array([f.time_s for f in frames])
-        step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-        self._tolerance_s = max(CONTEXT_TOLERANCE_S, 0.51 * step)
+        """`clip`: the frames, for regressors that see pixels."""
+        self.tracks, self.setup = tracks, setup
+        who, which = tracks.rows()
+        at = np.zeros(len(who), np.int64)
+        for n, track in enumerate(tracks.people):
+            at[who == n] = track.at
+        self.rows = Rows(who, which, at, tracks.timeline.time_s[at])
+        """All of them, by frame, then by id."""
+        fit = setup.cfg.fit
+        self._tolerance_s = max(fit.context.tolerance_s, 0.51 * tracks.timeline.step_s)
+        self._pixels: PixelSource | None = None
+        if clip is not None and setup.regressor.needs == "image":
+            chunks = fit.chunks
+            keep = chunks.num_frames + chunks.warm_up_frames
+            self._pixels = PixelSource(clip, tracks, setup, keep)
 
-    def around(self, track_id: int, time_s: float, offsets_s: Sequence[float]) -> np.ndarray:
-        """(C, 17, 3) keypoints at time_s + each offset; zeros where the person was not seen."""
-        times, want = self._times[track_id], time_s + np.asarray(offsets_s)
-        right = np.clip(np.searchsorted(times, want), 0, len(times) - 1)
-        left = np.clip(right - 1, 0, None)
-        at = np.where(np.abs(times[left] - want) <= np.abs(times[right] - want), left, right)
-        off = np.abs(times[at] - want)
-        ok = (off <= self._tolerance_s) & (np.abs(times[at] - time_s) > 1e-6)
-        return np.where(ok[:, None, None], self._keypoints[track_id][at], 0.0).astype(np.float32)
+    def rows_between(self, first: int, end: int) -> Rows:
+        """Sightings in the frames [first, end) of the timeline."""
+        a, b = np.searchsorted(self.rows.at, [first, end])
+        return self.rows.select(slice(int(a), int(b)))
+
+    def crops_of(
+        self,
+        rows: Rows,
+        shapes: Mapping[int, np.ndarray] | None = None,
+        regressor: Regressor | None = None,
+    ) -> Crops:
+        """The crops of some sightings.
+
+        Args:
+            shapes: betas by track id, to be held; None: nobody's are known.
+            regressor: who is to see them; None: the setup's.
+        """
+        setup, people, num = self.setup, self.tracks.people, len(rows)
+        regressor = regressor or setup.regressor
+        offsets = regressor.context_offsets_s
+        xyxy = np.zeros((num, 4), np.float32)
+        keypoints = np.zeros((num, 17, 3), np.float32)
+        around = np.zeros((num, len(offsets), 17, 3), np.float32)
+        betas = np.zeros((num, 10), np.float32)
+        for n in np.unique(rows.who).tolist():
+            mine, track = rows.who == n, people[n]
+            which = rows.which[mine]
+            xyxy[mine], keypoints[mine] = track.xyxy[which], track.keypoints[which]
+            if offsets:
+                around[mine] = context(track, track.time_s[which], offsets, self._tolerance_s)
+            if shapes is not None:
+                betas[mine] = shapes[track.track_id]
+
+        def tensor(value: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(value).to(setup.device)
+
+        view = setup.camera
+        size = torch.tensor([float(v) for v in view.size_px], device=setup.device)
+        crops = crop_people(
+            tensor(xyxy),
+            tensor(keypoints),
+            torch.full((num,), view.focal_length_px, device=setup.device),
+            size.expand(num, 2),
+            setup.cfg.fit.crop,
+            tensor(around) if offsets else None,
+        )
+        if regressor.needs == "image":
+            assert self._pixels is not None, "this regressor needs the clip"
+            places = zip(rows.at.tolist(), rows.who.tolist(), strict=True)
+            crops = replace(crops, image=self._pixels.of(list(places)).to(setup.device))
+        return crops if shapes is None else replace(crops, betas=tensor(betas))
 
 
-def crops_of(
-    frame: FrameDetections,
-    memory: TrackMemory,
-    regressor: Regressor,
-    view: Camera,
-    cfg: RunConfig,
-    device: str,
-    shapes: Mapping[int, np.ndarray] | None = None,
-) -> Crops:
-    """The crops of one frame's people, with context and pixels if the regressor looks at any.
+def context(
+    track: Track, time_s: np.ndarray, offsets_s: Sequence[float], tolerance_s: float
+) -> np.ndarray:
+    """Where a person was at other times.
 
     Args:
-        shapes: betas by track id, to be held; None: nobody's are known.
+        time_s: (T,). offsets_s: C of them. tolerance_s: how far off a sighting may be.
+
+    Returns:
+        (T, C, 17, 3) keypoints at time_s + each offset; zeros where the person was not seen.
     """
-    people = frame.people
-    num = len(people)
-    context = None
-    if regressor.context_offsets_s:
-        around = [
-            memory.around(i, frame.time_s, regressor.context_offsets_s)
-            for i in people.track_id.tolist()
-        ]
-        shape = (num, len(regressor.context_offsets_s), 17, 3)
-        context = torch.from_numpy(np.array(around, np.float32).reshape(shape)).to(device)
-    crops = crop_people(
-        torch.from_numpy(people.xyxy).to(device),
-        torch.from_numpy(people.keypoints).to(device),
-        torch.full((num,), view.focal_length_px, device=device),
-        torch.tensor([float(view.width_px), float(view.height_px)], device=device).expand(num, 2),
-        cfg.crop,
-        context,
-    )
-    if regressor.needs == "image":
-        assert memory.pixels is not None, "this regressor needs the clip"
-        crops = replace(crops, image=memory.pixels.of(frame).to(device))
-    if shapes is None:
-        return crops
-    held = np.array([shapes[i] for i in people.track_id.tolist()], np.float32).reshape(num, 10)
-    return replace(crops, betas=torch.from_numpy(held).to(device))
+    times, want = track.time_s, time_s[:, None] + np.asarray(offsets_s)
+    right = np.clip(np.searchsorted(times, want), 0, len(times) - 1)
+    left = np.clip(right - 1, 0, None)
+    at = np.where(np.abs(times[left] - want) <= np.abs(times[right] - want), left, right)
+    off = np.abs(times[at] - want)
+    ok = (off <= tolerance_s) & (np.abs(times[at] - time_s[:, None]) > 1e-6)
+    return np.where(ok[..., None, None], track.keypoints[at], 0.0).astype(np.float32)

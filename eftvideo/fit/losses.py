@@ -9,15 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eftvideo.config import EftConfig, SmplifyConfig
+from eftvideo.config import EftConfig, KeypointConfig
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
-from eftvideo.types import Crops
+from eftvideo.types import Crops, Prediction
 
 CROP_HALF_PX = CROP_SIDE_PX / 2.0
-BODY_JOINTS = 4
-"""Two lower legs, of somebody cut off by the picture, place the legs; a face does not."""
 _LEGS = tuple(
     (COCO17.index(f"{side}_knee"), COCO17.index(f"{side}_ankle")) for side in ("left", "right")
 )
@@ -29,21 +27,20 @@ def project_to_crop(points_cam: Tensor, crops: Crops) -> Tensor:
     return (px - crops.center_px[:, None]) / (crops.size_px / 2.0)[:, None, None]
 
 
-def joint_weights(score: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
+def joint_weights(score: Tensor, cfg: KeypointConfig) -> Tensor:
     """(N, 17) keypoint scores to weights: 0 below `min_score`, face and hips lighter."""
     scale = score.new_ones(17)
     scale[list(COCO17_FACE)] = cfg.face_weight
     scale[list(COCO17_HIPS)] = cfg.hip_weight
-    if isinstance(cfg, EftConfig):
-        scale[[ankle for _, ankle in _LEGS]] = cfg.ankle_weight
+    scale[[ankle for _, ankle in _LEGS]] = cfg.ankle_weight
     return torch.where(score >= cfg.min_score, score, 0.0) * scale
 
 
-def enough_joints(weight: Tensor, cfg: EftConfig | SmplifyConfig) -> Tensor:
-    """(N,) bool: `cfg.min_joints` of the (N, 17) count, or `BODY_JOINTS` below the head."""
+def enough_joints(weight: Tensor, cfg: KeypointConfig) -> Tensor:
+    """(N,) bool: `cfg.min_joints` of the (N, 17) count, or `cfg.min_body_joints` below the head."""
     seen = weight > 0
     body = [i for i in range(17) if i not in COCO17_FACE]
-    return (seen.sum(-1) >= cfg.min_joints) | (seen[:, body].sum(-1) >= BODY_JOINTS)
+    return (seen.sum(-1) >= cfg.min_joints) | (seen[:, body].sum(-1) >= cfg.min_body_joints)
 
 
 def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
@@ -99,37 +96,36 @@ def robust_scale_px(pred: Tensor, crops: Crops, weight: Tensor, cfg: EftConfig) 
 
 def eft_loss(
     pred: Tensor,
+    prediction: Prediction,
     crops: Crops,
     weight: Tensor,
-    betas: Tensor,
-    pred_cam: Tensor,
+    robust_px: Tensor,
     cfg: EftConfig,
-    robust_px: float | Tensor | None = None,
 ) -> Tensor:
-    """EFT's objective for N people, with a robust 2D term.
+    """EFT's objective for N people, with a robust 2D term; without that of the legs.
 
     Args:
-        pred: (N, 17, 2) projected keypoints, crop coordinates.
-        weight: (N, 17) from `joint_weights`. betas: (N, 10). pred_cam: (N, 3).
-        robust_px: its scale, one or (N, 1); None: `cfg.robust_px`.
+        pred: (N, 17, 2) projected keypoints of `prediction`, crop coordinates.
+        weight: (N, 17) from `joint_weights`. robust_px: (N, 1) scale of the 2D term.
 
     Returns:
         (N,)
     """
-    target = crops.keypoints[..., :2]
-    square = (pred - target).square().sum(-1)
-    scale = (cfg.robust_px if robust_px is None else robust_px) / CROP_HALF_PX
-    reproject = weighted_mean(geman_mcclure(square, scale), weight)
-    sane_camera = torch.exp(-10.0 * pred_cam[:, 0]).square()
+    square = (pred - crops.keypoints[..., :2]).square().sum(-1)
+    reproject = weighted_mean(geman_mcclure(square, robust_px / CROP_HALF_PX), weight)
+    sane_camera = torch.exp(-10.0 * prediction.pred_cam[:, 0]).square()
     total = cfg.reproject_weight * reproject + cfg.camera_weight * sane_camera
     if cfg.betas_weight:
-        total = total + cfg.betas_weight * betas.square().mean(-1)
-    if cfg.leg_weight:
-        score = crops.keypoints[..., 2]
-        seen = torch.where(score >= cfg.min_score, score, 0.0)
-        legs = leg_direction(pred, target, seen, cfg.leg_min_px / CROP_HALF_PX)
-        total = total + cfg.leg_weight * legs
+        total = total + cfg.betas_weight * prediction.params.betas.square().mean(-1)
     return total
+
+
+def leg_loss(pred: Tensor, crops: Crops, cfg: EftConfig, keypoints: KeypointConfig) -> Tensor:
+    """(N,) EFT's term of the lower legs' directions; whatever the ankles' weight is."""
+    target, score = crops.keypoints[..., :2], crops.keypoints[..., 2]
+    seen = torch.where(score >= keypoints.min_score, score, 0.0)
+    legs = leg_direction(pred, target, seen, cfg.leg_min_px / CROP_HALF_PX)
+    return cfg.leg_weight * legs
 
 
 def crop_error_px(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:

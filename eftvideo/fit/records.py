@@ -1,41 +1,25 @@
-"""Fits as the rows of a result, and what follows from a row's pose, shape and place."""
+"""Fits as arrays, and what follows from a body's pose, shape and place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from eftvideo.bodies import BodyModel
-from eftvideo.config import EftConfig
 from eftvideo.fit import losses
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import to_crop
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.types import Crops, FitResult, FrameDetections, SmplParams
-from eftvideo.types.result import empty_rows, typed_rows
-
-Rows = dict[str, np.ndarray]
-"""The per-row arrays of a `Result`."""
-
-
-def frame_rows(frame: FrameDetections) -> Rows:
-    """What is known of a frame's people before any fit."""
-    num = len(frame.people)
-    return {
-        "frame": np.full(num, frame.frame_index),
-        "time_s": np.full(num, frame.time_s),
-        "track_id": frame.people.track_id,
-        "bbox_xyxy": frame.people.xyxy,
-        "bbox_score": frame.people.confidence,
-        "keypoints2d": frame.people.keypoints,
-    }
+from eftvideo.setup import Setup
+from eftvideo.types import FILLED, Crops, FitResult, SmplParams
+from eftvideo.types.track_fit import Bodies, Fits
 
 
 @torch.no_grad()
-def fit_rows_of(crops: Crops, fit: FitResult, body: BodyModel) -> Rows:
+def bodies_of(crops: Crops, fit: FitResult, body: BodyModel) -> Bodies:
     """What the fits of N people say, as arrays."""
     params = fit.prediction.params
     transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
@@ -56,65 +40,52 @@ def fit_rows_of(crops: Crops, fit: FitResult, body: BodyModel) -> Rows:
         "num_steps": fit.num_steps,
         "status": fit.status,
     }
-    return {k: v.cpu().numpy() for k, v in tensors.items()}
+    return Bodies(**{k: v.cpu().numpy() for k, v in tensors.items()})
 
 
-def crops_of_rows(rows: Rows, image_size_px: tuple[int, int], device: str) -> Crops:
-    """The crops (without context) in which the rows were fitted."""
-
-    def tensor(name: str) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(rows[name], np.float32)).to(device)
-
-    center, size = tensor("crop_center_px"), tensor("crop_size_px")
-    image_size = center.new_tensor([float(v) for v in image_size_px]).expand(len(center), 2)
-    keypoints = to_crop(tensor("keypoints2d"), center, size)
-    return Crops(keypoints, center, size, tensor("focal_length_px"), image_size)
+def crops_again(bodies: Bodies, keypoints2d: np.ndarray, setup: Setup) -> Crops:
+    """The crops (without context) in which N bodies were fitted."""
+    center, size, focal, points = (
+        _tensor(v, setup)
+        for v in (bodies.crop_center_px, bodies.crop_size_px, bodies.focal_length_px, keypoints2d)
+    )
+    image_size = center.new_tensor([float(v) for v in setup.camera.size_px])
+    keypoints = to_crop(points, center, size)
+    return Crops(keypoints, center, size, focal, image_size.expand(len(center), 2))
 
 
 @torch.no_grad()
-def refresh(
-    rows: Rows, body: BodyModel, image_size_px: tuple[int, int], cfg: EftConfig, device: str
-) -> Rows:
-    """Rows whose pose, betas or transl were changed, with all that follows from these.
-
-    Args:
-        rows: N rows; `global_orient`, `body_pose`, `betas` and `transl` are believed.
-        body: the body of the rows. image_size_px: width and height. cfg: weights of keypoints.
+def posed(fits: Fits, setup: Setup) -> Fits:
+    """Fits whose pose, betas or transl were changed, with all that follows from these.
 
     Returns:
-        The same rows with new `joints3d`, `keypoints3d`, `pred_cam` and `loss_px`.
+        The same with new `joints3d`, `keypoints3d`, `pred_cam` and `loss_px`.
     """
-    if not len(rows["frame"]):
-        return rows
-    crops = crops_of_rows(rows, image_size_px, device)
-
-    def tensor(name: str) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(rows[name], np.float32)).to(device)
-
+    if fits.is_posed or not fits.people:
+        return fits
+    bodies = fits.bodies()
+    crops = crops_again(bodies, fits.keypoints2d(), setup)
     params = SmplParams(
-        axis_angle_to_matrix(tensor("global_orient")),
-        axis_angle_to_matrix(tensor("body_pose").unflatten(1, (23, 3))),
-        tensor("betas"),
+        axis_angle_to_matrix(_tensor(bodies.global_orient, setup)),
+        axis_angle_to_matrix(_tensor(bodies.body_pose, setup).unflatten(1, (23, 3))),
+        _tensor(bodies.betas, setup),
     )
-    transl = tensor("transl")
-    joints, keypoints = body.joints_and_keypoints(params)
+    transl = _tensor(bodies.transl, setup)
+    joints, keypoints = setup.body.joints_and_keypoints(params)
     joints, keypoints = joints + transl[:, None], keypoints + transl[:, None]
-    weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
-    error = losses.crop_error_px(
-        losses.project_to_crop(keypoints, crops), crops.keypoints[..., :2], weight
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
+    projected = losses.project_to_crop(keypoints, crops)
+    error = losses.crop_error_px(projected, crops.keypoints[..., :2], weight).cpu().numpy()
+    new = replace(
+        bodies,
+        joints3d=joints.cpu().numpy(),
+        keypoints3d=keypoints.cpu().numpy(),
+        pred_cam=camera.transl_to_pred_cam(transl, *crops.view).cpu().numpy(),
+        # A filled row has no keypoints to be off from.
+        loss_px=np.where(bodies.status == FILLED, np.float32(0.0), error),
     )
-    new = {
-        "joints3d": joints,
-        "keypoints3d": keypoints,
-        "pred_cam": camera.transl_to_pred_cam(transl, *crops.view),
-        "loss_px": error,
-    }
-    return rows | {k: v.cpu().numpy() for k, v in new.items()}
+    return fits.with_all_bodies(new)
 
 
-def stack(parts: Iterable[Rows]) -> Rows:
-    """Rows one after the other, with the types that a result has."""
-    parts = list(parts)
-    if not parts:
-        return empty_rows()
-    return typed_rows({k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
+def _tensor(value: np.ndarray, setup: Setup) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(value, np.float32)).to(setup.device)

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from eftvideo.bodies import BodyModel
-from eftvideo.config import RunConfig
-from eftvideo.fit.crops import Camera, TrackMemory, crops_of
+from eftvideo.config.fit import ShapeConfig
+from eftvideo.fit.crops import CropMaker, Shapes
 from eftvideo.geometry import camera
-from eftvideo.regressors import Regressor
-from eftvideo.types import Crops, FrameDetections, Prediction, SmplParams
-
-Shapes = dict[int, np.ndarray]
-"""(10,) betas by track id."""
-MAX_SIGHTINGS = 240
-"""Frames of a track that are asked; more settle nothing."""
-GOOD_SHARE = 0.5
-"""The better seen half of a track counts."""
-_ROUNDS = 5
-_BATCH = 256
+from eftvideo.geometry.robust import robust_mean
+from eftvideo.types import Crops, Prediction, SmplParams
+from eftvideo.types.track import Track, Tracks
 
 
 def hold_shape(answer: Prediction, crops: Crops, body: BodyModel) -> Prediction:
@@ -41,92 +31,63 @@ def hold_shape(answer: Prediction, crops: Crops, body: BodyModel) -> Prediction:
     return Prediction(held, place)
 
 
-def robust_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """(T, D), (T,) to (D,): mean in which far values count like their distance, not its square.
-
-    The geometric median by Weiszfeld's iteration (1937), weighted, begun at the mean.
-    """
-    center = (values * weight[:, None]).sum(0) / weight.sum()
-    for _ in range(_ROUNDS):
-        far = (values - center).norm(dim=1)
-        pull = weight / far.clamp(min=0.2 * float(far.median()) + 1e-6)
-        center = (values * pull[:, None]).sum(0) / pull.sum()
-    return center
-
-
 @torch.no_grad()
-def track_shapes(
-    frames: Sequence[FrameDetections],
-    memory: TrackMemory,
-    regressor: Regressor,
-    body: BodyModel,
-    view: Camera,
-    cfg: RunConfig,
-    device: str,
-) -> Shapes:
+def track_shapes(tracks: Tracks, crops: CropMaker) -> Shapes | None:
     """The shape of each person, from the regressor's own answers in the frames that show most.
 
     Returns:
-        Betas of every track id.
+        Betas of every track id; None: shapes are not held.
     """
-    regressor = getattr(regressor, "shape_source", regressor)
-    chosen = _well_seen(frames)
-    told: dict[int, list[Tensor]] = {}
-    waiting: list[Crops] = []
-    ids: list[int] = []
-
-    def ask() -> None:
-        crops = Crops.cat(waiting)
-        answer = regressor.decode(regressor.forward(regressor.encode(crops)), crops)
-        for track_id, betas in zip(ids, answer.params.betas, strict=True):
-            told.setdefault(track_id, []).append(betas)
-        waiting.clear()
-        ids.clear()
-
-    trust: dict[int, list[float]] = {}
-    for at in sorted(chosen):
-        frame, rows = frames[at], np.array(sorted(chosen[at]))
-        some = FrameDetections(
-            frame.frame_index, frame.time_s, frame.people.select(rows), frame.is_cut
-        )
-        waiting.append(crops_of(some, memory, regressor, view, cfg, device))
-        ids += some.people.track_id.tolist()
-        for track_id, seen in zip(some.people.track_id.tolist(), _evidence(some), strict=True):
-            trust.setdefault(track_id, []).append(float(seen) ** 2)
-        if len(ids) >= _BATCH:
-            ask()
-    if waiting:
-        ask()
+    setup = crops.setup
+    cfg = setup.cfg.fit
+    if not cfg.shape.enabled:
+        return None
+    regressor = setup.regressor.shape_source
+    asked = np.zeros(len(crops.rows), bool)
+    for who, track in enumerate(tracks.people):
+        mine = np.flatnonzero(crops.rows.who == who)
+        asked[mine[_well_seen(track, cfg.shape)]] = True
+    chosen = crops.rows.select(np.flatnonzero(asked))
+    told: list[Tensor] = []
+    for rows in _in_frames(chosen.at, cfg.chunks.rows_asked):
+        some = crops.crops_of(chosen.select(rows), regressor=regressor)
+        answer = regressor.decode(regressor.forward(regressor.encode(some)), some)
+        told.append(answer.params.betas)
     if not told:
         return {}
-    means = [
-        robust_mean(torch.stack(betas), torch.tensor(trust[i], device=device))
-        for i, betas in told.items()
-    ]
+    betas, whose = torch.cat(told), torch.from_numpy(chosen.who).to(setup.device)
+    means, order = [], np.unique(chosen.who, return_index=True)
+    for who in order[0][np.argsort(order[1])].tolist():
+        which = chosen.which[chosen.who == who]
+        trust = [float(v) ** 2 for v in _evidence(tracks.people[who])[which]]
+        means.append(robust_mean(betas[whose == who], torch.tensor(trust, device=setup.device)))
     found = regressor.track_betas(torch.stack(means)).cpu().numpy().astype(np.float32)
-    limit = cfg.eft.max_abs_beta
-    return {i: betas.clip(-limit, limit) for i, betas in zip(told, found, strict=True)}
+    limit = cfg.accept.max_abs_beta
+    ids = [tracks.people[n].track_id for n in order[0][np.argsort(order[1])].tolist()]
+    return {i: b.clip(-limit, limit) for i, b in zip(ids, found, strict=True)}
 
 
-def _evidence(frame: FrameDetections) -> np.ndarray:
-    """(N,) how much of each person is seen: mean score of the keypoints."""
-    return frame.people.keypoints[..., 2].mean(axis=1)
+def _in_frames(at: np.ndarray, most: int) -> list[slice]:
+    """Slices of rows of whole frames, each of `most` rows and what the last frame has beyond."""
+    ends = np.flatnonzero(np.diff(at, append=-1)) + 1
+    slices, start = [], 0
+    for end in ends.tolist():
+        if end - start >= most or end == len(at):
+            slices.append(slice(start, end))
+            start = end
+    return slices
 
 
-def _well_seen(frames: Sequence[FrameDetections]) -> dict[int, list[int]]:
-    """For each frame's place, the people in it who should be asked, by their place in the frame."""
-    where: dict[int, list[tuple[float, int, int]]] = {}
-    for at, frame in enumerate(frames):
-        for row, (track_id, seen) in enumerate(
-            zip(frame.people.track_id.tolist(), _evidence(frame).tolist(), strict=True)
-        ):
-            where.setdefault(track_id, []).append((seen, at, row))
-    chosen: dict[int, list[int]] = {}
-    for sightings in where.values():
-        keep = max(1, min(len(sightings), round(GOOD_SHARE * len(sightings))))
-        best = sorted(sorted(sightings, reverse=True)[:keep], key=lambda s: s[1])
-        step = max(1.0, keep / MAX_SIGHTINGS)
-        for k in range(min(keep, MAX_SIGHTINGS)):
-            _, at, row = best[int(k * step)]
-            chosen.setdefault(at, []).append(row)
-    return chosen
+def _evidence(track: Track) -> np.ndarray:
+    """(T,) how much of the person is seen: mean score of the keypoints."""
+    return track.keypoints[..., 2].mean(axis=1)
+
+
+def _well_seen(track: Track, cfg: ShapeConfig) -> np.ndarray:
+    """The sightings that are asked, spread evenly over the better seen ones."""
+    num = len(track)
+    keep = max(1, min(num, round(cfg.good_share * num)))
+    seen = _evidence(track)
+    best = np.sort(np.lexsort((-np.arange(num), -seen))[:keep])
+    step = max(1.0, keep / cfg.max_sightings)
+    return best[[int(k * step) for k in range(min(keep, cfg.max_sightings))]]

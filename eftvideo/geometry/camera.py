@@ -16,12 +16,27 @@ widths per two metres at the body's origin: a body of height h spans s * h / 2 c
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 MIN_DEPTH_M = 0.1
 """Points nearer than this are projected as if they were at this depth, so nothing divides by 0."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The full frame's camera: principal point in the middle, square pixels."""
+
+    focal_length_px: float
+    width_px: int
+    height_px: int
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width_px, self.height_px
 
 
 def default_focal_length_px(width_px: int, height_px: int) -> float:

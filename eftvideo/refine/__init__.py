@@ -1,1 +1,9 @@
 """After the fit: gaps filled, tracks smoothed, bodies put back onto their people."""
+
+from __future__ import annotations
+
+from eftvideo.refine.gaps import fill_gaps
+from eftvideo.refine.realign import realign
+from eftvideo.refine.smooth import smooth
+
+__all__ = ["fill_gaps", "realign", "smooth"]

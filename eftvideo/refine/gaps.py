@@ -7,90 +7,88 @@ keypoints of score 0 and no 2D error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.types import FILLED, FrameDetections
-from eftvideo.types.result import typed_rows
+from eftvideo.setup import Setup
+from eftvideo.types import FILLED, Detections
+from eftvideo.types.people import stacked
+from eftvideo.types.track import Timeline
+from eftvideo.types.track_fit import Bodies, Fits, TrackFit
 
-_EVEN = ("bbox_xyxy", "keypoints2d", "betas", "crop_center_px", "crop_size_px", "focal_length_px")
 
-
-def fill_gaps(
-    rows: dict[str, np.ndarray], frames: Sequence[FrameDetections], max_gap_s: float
-) -> dict[str, np.ndarray]:
-    """Add a row for each frame in which a person is missing for a short time.
-
-    Args:
-        rows: N rows of a `Result`, sorted by frame, then id.
-        frames: the frames that were read, in order: their indices, times and cuts.
-        max_gap_s: longest time between two sightings that is bridged. Cuts are never bridged.
+def fill_gaps(fits: Fits, setup: Setup) -> Fits:
+    """Add a sighting for each frame in which a person is missing for a short time.
 
     Returns:
-        The rows with the new ones in their places; `joints3d`, `keypoints3d` and `pred_cam` of new
-        rows are rough until they are computed from pose and place again (`rows.refresh`).
+        The fits with the new ones in their places; `joints3d`, `keypoints3d` and `pred_cam` of new
+        ones are rough until they are computed from pose and place again (`records.posed`).
     """
-    where = {frame.frame_index: at for at, frame in enumerate(frames)}
-    times = np.array([frame.time_s for frame in frames])
-    shot = np.cumsum([frame.is_cut for frame in frames])
-    order = np.lexsort((rows["frame"], rows["track_id"]))
-    place = np.array([where[i] for i in rows["frame"][order].tolist()], np.int64)
-    before: list[int] = []
-    after: list[int] = []
-    missing: list[int] = []
-    for i in range(len(order) - 1):
-        a, b, left, right = order[i], order[i + 1], place[i], place[i + 1]
-        same = rows["track_id"][a] == rows["track_id"][b] and shot[left] == shot[right]
-        if same and right - left > 1 and times[right] - times[left] <= max_gap_s + 1e-6:
-            missing += range(left + 1, right)
-            before += [int(a)] * (right - left - 1)
-            after += [int(b)] * (right - left - 1)
+    cfg = setup.cfg.refine.gaps
+    if not cfg.enabled:
+        return fits
+    filled = fits.each(lambda fit: _filled(fit, fits.timeline, cfg.max_gap_s))
+    same = all(a is b for a, b in zip(filled.people, fits.people, strict=True))
+    return fits if same else filled
+
+
+def _filled(fit: TrackFit, timeline: Timeline, max_gap_s: float) -> TrackFit:
+    track = fit.track
+    before = np.flatnonzero((np.diff(track.at) > 1) & (np.diff(track.time_s) <= max_gap_s + 1e-6))
+    missing = [np.arange(int(track.at[i]) + 1, int(track.at[i + 1])) for i in before]
     if not missing:
-        return rows
-    at = np.array(missing)
-    new = _between(rows, np.array(before), np.array(after), times[at])
-    new["frame"] = np.array([frames[i].frame_index for i in missing])
-    joined = {name: np.concatenate([value, new[name]]) for name, value in rows.items()}
-    order = np.lexsort((joined["track_id"], joined["frame"]))
-    return typed_rows({name: value[order] for name, value in joined.items()})
+        return fit
+    at = np.concatenate(missing)
+    a = np.repeat(before, [len(m) for m in missing])
+    time_s = timeline.time_s[at]
+    share = (time_s - track.time_s[a]) / (track.time_s[a + 1] - track.time_s[a])
+    seen, bodies = _seen_between(track.seen, a, share), _between(fit.bodies, a, share)
+    order = np.argsort(np.concatenate([track.at, at]), kind="stable")
+    longer = replace(
+        track,
+        at=np.concatenate([track.at, at])[order],
+        frame=np.concatenate([track.frame, timeline.frame[at]])[order],
+        time_s=np.concatenate([track.time_s, time_s])[order],
+        seen=stacked([track.seen, seen]).select(order),
+    )
+    return TrackFit(longer, Bodies.cat([fit.bodies, bodies]).select(order))
 
 
-def _between(
-    rows: dict[str, np.ndarray], a: np.ndarray, b: np.ndarray, time_s: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Rows at `time_s` between rows `a` and rows `b`, (M,) each."""
-    share = (time_s - rows["time_s"][a]) / (rows["time_s"][b] - rows["time_s"][a])
+def _even(value: np.ndarray, a: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(M, ...) between rows `a` and the rows after them, at `share` (M,) of the way."""
+    part = share.reshape(-1, *([1] * (value.ndim - 1)))
+    # What does not change must not change by rounding either: a track has one shape.
+    same = value[a] == value[a + 1]
+    return np.where(same, value[a], (1.0 - part) * value[a] + part * value[a + 1])
 
-    def even(value: np.ndarray) -> np.ndarray:
-        part = share.reshape(-1, *([1] * (value.ndim - 1)))
-        # What does not change must not change by rounding either: a track has one shape.
-        same = value[a] == value[b]
-        return np.where(same, value[a], (1.0 - part) * value[a] + part * value[b])
 
-    new = {name: even(rows[name]) for name in _EVEN}
-    new["keypoints2d"][..., 2] = 0.0
+def _seen_between(seen: Detections, a: np.ndarray, share: np.ndarray) -> Detections:
+    keypoints = _even(seen.keypoints, a, share).astype(np.float32)
+    keypoints[..., 2] = 0.0
+    xyxy = _even(seen.xyxy, a, share).astype(np.float32)
+    return Detections(xyxy, np.zeros(len(a), np.float32), keypoints, seen.track_id[a])
+
+
+def _between(bodies: Bodies, a: np.ndarray, share: np.ndarray) -> Bodies:
+    names = ("betas", "crop_center_px", "crop_size_px", "focal_length_px")
+    rough = ("joints3d", "keypoints3d", "pred_cam")
+    new = {name: _even(getattr(bodies, name), a, share) for name in (*names, *rough)}
     for name in ("global_orient", "body_pose"):
-        new[name] = _turned(rows[name][a], rows[name][b], share)
-    pelvis = rows["joints3d"][:, 0]
-    depth = np.exp(even(np.log(pelvis[:, 2:])))
-    moved = np.concatenate([even(pelvis[:, :2] / pelvis[:, 2:]) * depth, depth], axis=1)
+        value = getattr(bodies, name)
+        new[name] = _turned(value[a], value[a + 1], share)
+    pelvis = bodies.joints3d[:, 0]
+    depth = np.exp(_even(np.log(pelvis[:, 2:]), a, share))
+    moved = _even(pelvis[:, :2] / pelvis[:, 2:], a, share) * depth
     # smplx turns a body about its pelvis, so the step from transl to the pelvis is one of shape.
-    new["transl"] = moved - even(pelvis - rows["transl"])
-    for name in ("joints3d", "keypoints3d", "pred_cam"):
-        new[name] = even(rows[name])
+    step = _even(pelvis - bodies.transl, a, share)
+    new["transl"] = np.concatenate([moved, depth], axis=1) - step
     num = len(a)
-    return new | {
-        "time_s": time_s,
-        "track_id": rows["track_id"][a],
-        "bbox_score": np.zeros(num),
-        "loss_px_start": np.zeros(num),
-        "loss_px": np.zeros(num),
-        "num_steps": np.zeros(num, np.int64),
-        "status": np.full(num, FILLED),
-    }
+    new |= {"loss_px_start": np.zeros(num), "loss_px": np.zeros(num), "num_steps": np.zeros(num)}
+    new["status"] = np.full(num, FILLED)
+    return Bodies(**{n: v.astype(getattr(bodies, n).dtype) for n, v in new.items()})
 
 
 def _turned(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -9,59 +9,59 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from eftvideo.config import EftConfig
 from eftvideo.fit import losses
-from eftvideo.fit.records import Rows
+from eftvideo.fit.records import posed
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.refine.smoothing import smooth_slowly
+from eftvideo.setup import Setup
 from eftvideo.types import FILLED
+from eftvideo.types.track_fit import Fits, TrackFit
 
-DEAD_PX = 1.5
-"""Bodies that are off by less stay, px of a 224 px crop: that much is the detector's own noise."""
-BANDWIDTH_S = 0.03
-"""The shift is smoothed a little, as it is the mean of noisy keypoints."""
 _UNSEEN_WEIGHT = 1e-3
 
 
-def settle_rows(
-    rows: Rows, stretch: np.ndarray, image_size_px: tuple[int, int], weights: EftConfig
-) -> Rows:
-    """Rows with `transl` moved sideways where the body is off its keypoints as a whole.
+def realign(fits: Fits, setup: Setup) -> Fits:
+    """Fits with `transl` moved sideways where the body is off its keypoints as a whole."""
+    if not setup.cfg.refine.realign.enabled or not fits.people:
+        return fits
+    return posed(fits, setup).each(lambda fit: realigned(fit, setup))
+
+
+def realigned(fit: TrackFit, setup: Setup) -> TrackFit:
+    """One person's fits, moved.
 
     Args:
-        rows: N rows; `keypoints3d` must be those of the pose, betas and transl.
-        stretch: (N,) whatever is not of one number is not mixed.
-        image_size_px: width and height. weights: which keypoints count.
+        fit: `keypoints3d` must be those of the pose, betas and transl.
 
     Returns:
-        The rows with a new `transl`; what follows from it (`rows.refresh`) is not computed.
+        The fits with a new `transl`; what follows from it is not computed.
     """
-    offset, known = _offset_px(rows, image_size_px, weights)
-    unit = rows["crop_size_px"] / CROP_SIDE_PX
-    transl = rows["transl"].copy()
-    for number in np.unique(stretch):
-        mine = np.flatnonzero(stretch == number)
+    cfg, bodies = setup.cfg.refine.realign, fit.bodies
+    offset, known = _offset_px(fit, setup)
+    unit = bodies.crop_size_px / CROP_SIDE_PX
+    transl = bodies.transl.copy()
+    for mine in np.split(np.arange(len(fit)), np.flatnonzero(fit.track.starts)[1:]):
         trust = torch.from_numpy(np.where(known[mine], 1.0, _UNSEEN_WEIGHT))
         values = torch.from_numpy(offset[mine] / unit[mine, None])
-        time_s = torch.from_numpy(rows["time_s"][mine])
-        shift = smooth_slowly(values, time_s, BANDWIDTH_S, trust).numpy()
+        time_s = torch.from_numpy(fit.track.time_s[mine])
+        shift = smooth_slowly(values, time_s, cfg.bandwidth_s, trust).numpy()
         size = np.linalg.norm(shift, axis=1, keepdims=True)
-        shift *= np.maximum(0.0, 1.0 - DEAD_PX / np.maximum(size, 1e-6))
-        depth = rows["joints3d"][mine, 0, 2] / rows["focal_length_px"][mine]
+        shift *= np.maximum(0.0, 1.0 - cfg.dead_px / np.maximum(size, 1e-6))
+        depth = bodies.joints3d[mine, 0, 2] / bodies.focal_length_px[mine]
         transl[mine, :2] += shift * (unit[mine] * depth)[:, None]
-    return rows | {"transl": transl}
+    return fit.with_bodies(transl=transl)
 
 
-def _offset_px(
-    rows: Rows, image_size_px: tuple[int, int], weights: EftConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2) from the body to its keypoints, weighted median, px; (N,) whether enough are seen."""
-    points, focal = rows["keypoints3d"].astype(np.float64), rows["focal_length_px"]
-    px = points[..., :2] / points[..., 2:] * focal[:, None, None] + np.array(image_size_px) / 2.0
-    off = rows["keypoints2d"][..., :2] - px
-    score = torch.from_numpy(np.ascontiguousarray(rows["keypoints2d"][..., 2], np.float32))
-    weight = losses.joint_weights(score, weights)
-    known = losses.enough_joints(weight, weights).numpy() & (rows["status"] != FILLED)
+def _offset_px(fit: TrackFit, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 2) from the body to its keypoints, weighted median, px; (T,) whether enough are seen."""
+    bodies, keypoints, cfg = fit.bodies, fit.track.keypoints, setup.cfg.keypoints
+    points, focal = bodies.keypoints3d.astype(np.float64), bodies.focal_length_px
+    middle = np.array(setup.camera.size_px) / 2.0
+    px = points[..., :2] / points[..., 2:] * focal[:, None, None] + middle
+    off = keypoints[..., :2] - px
+    score = torch.from_numpy(np.ascontiguousarray(keypoints[..., 2], np.float32))
+    weight = losses.joint_weights(score, cfg)
+    known = losses.enough_joints(weight, cfg).numpy() & (bodies.status != FILLED)
     each = torch.from_numpy(off).mT
     median = losses.weighted_median(each, weight.double()[:, None].expand_as(each)).numpy()
     return np.where(known[:, None], median, 0.0), known

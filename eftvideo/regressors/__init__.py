@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from eftvideo.regressors._protocol import Regressor
+from eftvideo.regressors._protocol import Regressor, RegressorModule
 
-__all__ = ["Regressor"]
+__all__ = ["Regressor", "RegressorModule"]

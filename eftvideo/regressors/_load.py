@@ -9,9 +9,9 @@ from eftvideo import plugins
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError, WeightsNotFoundError
-from eftvideo.regressors import Regressor
 from eftvideo.regressors._other_body import Retargeted
 from eftvideo.regressors._pose_only import PoseOnly
+from eftvideo.regressors._protocol import Regressor
 from eftvideo.weights import locate as weights
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def regressor_file(cfg: RunConfig) -> Path:
         ConfigError: unknown regressor. WeightsNotFoundError, WeightsCorruptError: no such file.
     """
     model, given = plugins.load("regressors", cfg.regressor), cfg.regressor_weights
-    published = getattr(model, "published", {}).get(given)
+    published = model.published.get(given)
     return weights.resolve(published or model.spec, None if published else given)
 
 
@@ -64,7 +64,7 @@ def _load(cfg: RunConfig) -> Regressor:
     model, path = plugins.load("regressors", cfg.regressor), regressor_file(cfg)
     if cfg.weights_camera is None:
         return model.from_weights(path)
-    cameras = getattr(model, "cameras", ())
+    cameras = model.cameras
     if cfg.weights_camera not in cameras:
         choice = f"choose one of {', '.join(cameras)}" if cameras else "leave the option out"
         raise ConfigError(

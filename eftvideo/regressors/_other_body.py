@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from eftvideo.bodies import BodyModel
 from eftvideo.geometry import camera
-from eftvideo.regressors import Regressor
+from eftvideo.regressors._protocol import Regressor, RegressorModule
 from eftvideo.types import Crops, Prediction, SmplParams
 
 POINT_STD_M = 0.005
@@ -45,7 +45,7 @@ def betas_map(source: BodyModel, target: BodyModel, device: str) -> tuple[Tensor
     return solved[:, 1:], solved[:, 0]
 
 
-class Retargeted(nn.Module):
+class Retargeted(RegressorModule):
     """`inner` with its betas, and the place of the pelvis, carried over to another body."""
 
     needs: Literal["keypoints", "image"]
@@ -65,8 +65,6 @@ class Retargeted(nn.Module):
         matrix, offset = betas_map(source, target, device)
         self.register_buffer("matrix", matrix)
         self.register_buffer("offset", offset)
-        if hasattr(inner, "forward_each"):
-            self.forward_each = self._forward_each
 
     def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
         """As `inner`."""
@@ -76,9 +74,10 @@ class Retargeted(nn.Module):
         """As `inner`."""
         return self.inner.forward(encoded)
 
-    def _forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
+    def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
+        """As `inner`."""
         plain = {name.removeprefix("inner."): value for name, value in own.items()}
-        return self.inner.forward_each(plain, encoded)  # type: ignore[attr-defined]
+        return self.inner.forward_each(plain, encoded)
 
     def tunable(self, which: str) -> list[str]:
         """As `inner`."""

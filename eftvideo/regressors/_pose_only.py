@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from eftvideo.regressors import Regressor
+from eftvideo.regressors._protocol import Regressor, RegressorModule
 from eftvideo.types import Crops, Prediction, SmplParams
 
 BETA_STEP = 0.03
@@ -15,7 +15,7 @@ BETA_STEP = 0.03
 NUM_BETAS = 10
 
 
-class PoseOnly(nn.Module):
+class PoseOnly(RegressorModule):
     """`inner`'s pose and camera on the free body.
 
     Shapes that are held over a track are those that `shape_source` reads from the keypoints.
@@ -53,7 +53,7 @@ class PoseOnly(nn.Module):
     def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
         """`forward` where each row has some parameters of its own: names to (N, *shape)."""
         plain = {n.removeprefix("inner."): v for n, v in own.items() if n != "shape"}
-        raw = self.inner.forward_each(plain, encoded)  # type: ignore[attr-defined]
+        raw = self.inner.forward_each(plain, encoded)
         shape = own.get("shape", self.shape.expand(len(raw), -1))
         return torch.cat([raw, shape], dim=1)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 from eftvideo.config import CropConfig
 from eftvideo.types import Crops, Prediction
@@ -17,8 +19,8 @@ class Regressor(Protocol):
 
     `decode(forward(encode(crops)), crops)` is the answer. `encode(crops, tune)` and `decode` use no
     weights that EFT tunes; `forward` sees one row per person and must not mix rows, so that EFT can
-    run it under `torch.func.vmap` with weights of each person's own. A network may have
-    `forward_each(own, encoded)` for that: names to (N, *shape), one value for each row.
+    run it with weights of each person's own (`forward_each`). `RegressorModule` has what most
+    networks have in common.
     """
 
     needs: Literal["keypoints", "image"]
@@ -36,6 +38,11 @@ class Regressor(Protocol):
     rates: Mapping[str, float]
     """What EFT may tune and Adam's rate for it; the first is the default."""
 
+    @property
+    def shape_source(self) -> Regressor:
+        """Who is asked for the shape of a track: itself, unless its betas mean nothing here."""
+        ...
+
     def encode(self, crops: Crops, tune: str | None = None) -> Tensor:
         """(N, ...) input of `forward`: everything that comes before the weights of `tune`.
 
@@ -47,6 +54,10 @@ class Regressor(Protocol):
 
     def forward(self, encoded: Tensor) -> Tensor:
         """(N, D) raw answer."""
+        ...
+
+    def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
+        """`forward` where each row has some parameters of its own: names to (N, *shape)."""
         ...
 
     def decode(self, raw: Tensor, crops: Crops) -> Prediction:
@@ -64,3 +75,29 @@ class Regressor(Protocol):
             ConfigError: unknown `which`; the message lists the choices.
         """
         ...
+
+
+class RegressorModule(nn.Module):
+    """What a network need not say itself."""
+
+    published: Mapping[str, WeightSpec] = MappingProxyType({})
+    """Weights that others published for it, by name."""
+    cameras: tuple[str, ...] = ()
+    """What the camera of published weights may mean."""
+
+    @property
+    def shape_source(self) -> Regressor:
+        """Itself."""
+        return self  # type: ignore[return-value]
+
+    def forward_each(self, own: dict[str, Tensor], encoded: Tensor) -> Tensor:
+        """`forward` row by row under `torch.func.vmap`; slower than a network's own way."""
+
+        def one(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
+            return functional_call(self, parameters, (row[None],)).squeeze(0)
+
+        return vmap(one)(own, encoded)
+
+    def track_betas(self, mean: Tensor) -> Tensor:
+        """The mean of a track."""
+        return mean

@@ -27,6 +27,7 @@ from eftvideo.regressors._hmr_files import (
 )
 from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
 from eftvideo.regressors._own_weights import Own, by_layer
+from eftvideo.regressors._protocol import RegressorModule
 from eftvideo.regressors._resnet import BLOCKS, ResNet
 from eftvideo.types import Crops, Prediction
 from eftvideo.weights.checkpoints import load_exactly, read_tensors
@@ -65,7 +66,7 @@ class HmrConfig:
             raise ConfigError(f"no HMR network can be built of {asdict(self)}")
 
 
-class Model(ResNet, HmrHead):
+class Model(ResNet, HmrHead, RegressorModule):
     """See the module's text; `Regressor` is its interface.
 
     `Model(HmrConfig(depth=18, crop_size_px=128, body="neutral"))` is a network to train; call

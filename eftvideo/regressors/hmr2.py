@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eftvideo.config import CropConfig
 from eftvideo.errors import ConfigError
@@ -26,6 +26,7 @@ from eftvideo.regressors._hmr2_head import (
     six_d_rows_to_matrix,
 )
 from eftvideo.regressors._own_weights import Own, by_layer
+from eftvideo.regressors._protocol import RegressorModule
 from eftvideo.regressors._raw import RAW_SIZES
 from eftvideo.regressors._vit import Vit, VitConfig
 from eftvideo.types import Crops, Prediction, SmplParams
@@ -70,7 +71,7 @@ class Hmr2Config:
     head: HeadConfig = field(default_factory=HeadConfig)
 
 
-class Model(nn.Module):
+class Model(RegressorModule):
     """See the module's text; `Regressor` is its interface.
 
     `forward` knows by its input where to begin: uint8 pixels; (N, 1, T, C) tokens before the last

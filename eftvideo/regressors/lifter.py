@@ -25,6 +25,7 @@ from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import six_d_to_matrix
 from eftvideo.regressors import _own_weights as own_weights
 from eftvideo.regressors._lifter_mirror import PER_FRAME, mirrored_layout
+from eftvideo.regressors._protocol import RegressorModule
 from eftvideo.regressors._raw import NUM_RAW, RAW_SIZES
 from eftvideo.types import Crops, Prediction, SmplParams
 from eftvideo.weights.locate import WeightSpec, load_safetensors
@@ -71,7 +72,7 @@ class Block(nn.Module):
         return x + own_weights.linear(self.down, F.gelu(y), own)
 
 
-class Model(nn.Module):
+class Model(RegressorModule):
     """See the module's text; `Regressor` is its interface."""
 
     shape_gain: Tensor

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eftvideo.bodies import BodyModel
-from eftvideo.config import RenderConfig, RerenderConfig
+from eftvideo.config import DrawConfig, RerenderConfig
 from eftvideo.draw.panels import Grid
 from eftvideo.progress import Progress
 from eftvideo.types import REJECTED, VideoFrame
@@ -47,7 +47,7 @@ def take_shots(
     result: Result,
     body: BodyModel,
     draw: tuple[str, ...],
-    render: RenderConfig,
+    render: DrawConfig,
     progress: Progress,
 ) -> Shots:
     """Read the clip once and draw the frames that the report shows."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from eftvideo.bodies.posing import body_of
-from eftvideo.config import RenderConfig
+from eftvideo.config import DrawConfig
+from eftvideo.config.old_names import part_of
 from eftvideo.draw.people import drawn_by_run
-from eftvideo.draw.result import make_folder, open_for, stored
+from eftvideo.draw.result import make_folder, open_for
 from eftvideo.progress import Progress
 from eftvideo.report.page import page
 from eftvideo.report.pictures import take_shots
@@ -46,7 +47,7 @@ def write_report(
     """
     # The progress that listens may be the one whose seconds these are: not those of the report.
     timings_s = dict(result.timings_s if timings_s is None else timings_s)
-    render = stored(result, "render", RenderConfig)
+    render = part_of(result.config, "draw", DrawConfig)
     with open_for(result, clip) as frames:
         model = body_of(result, body)
         target = make_folder(Path(out_dir)) / f"{stem or Path(clip).stem}_report.html"

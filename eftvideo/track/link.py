@@ -8,80 +8,59 @@ are numbered from 1 in order of appearance. A track never reaches over a cut.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eftvideo.config import DetectConfig
+from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError
 from eftvideo.geometry.boxes import area
-from eftvideo.track.matching import (
-    MIN_JOINT_SCORE,
-    Tracklet,
-    gather,
-    misfit,
-    rename,
-    same_person,
-    select_ids,
-)
-from eftvideo.types import Detections, FrameDetections
-
-MIN_SEEN = 4
-"""Keypoints that make a sighting."""
+from eftvideo.track.matching import misfit, same_person
+from eftvideo.types import FrameDetections
+from eftvideo.types.track import Track, Tracks
 
 
-@dataclass(frozen=True)
-class TrackRow:
-    """One line of the table of tracks."""
-
-    track_id: int
-    num_frames: int
-    first_frame: int
-    last_frame: int
-    start_s: float
-    seconds: float
-    """From the first to the last frame that shows the person."""
-    mean_score: float
-
-
-def clean_tracks(frames: Sequence[FrameDetections], cfg: DetectConfig) -> list[FrameDetections]:
+def link_tracks(frames: Sequence[FrameDetections], cfg: RunConfig) -> Tracks:
     """Join, thin out, number and choose the tracks of a clip.
 
-    Numbers do not depend on `cfg.max_people` and `cfg.track_ids`.
+    Numbers do not depend on `cfg.track.max_people` and `cfg.track.track_ids`.
 
     Args:
         frames: the clip's frames in order; people with track_id -1 are dropped.
-        cfg: uses max_gap_s, the min_track_* rules, max_people and track_ids.
-
-    Returns:
-        As many frames, with the people kept, sorted by id.
 
     Raises:
-        ConfigError: one of `cfg.track_ids` is not there.
+        ConfigError: one of `cfg.track.track_ids` is not there.
     """
-    out = join_pieces(merge_duplicates(frames), cfg.max_gap_s)
-    out = renumber(drop_unlikely(out, cfg))
-    if cfg.track_ids:
-        out = keep_ids(out, cfg.track_ids)
-    return out if cfg.max_people is None else keep_largest(out, cfg.max_people)
+    tracks = Tracks.gather(frames)
+    for step in (merge_duplicates, join_pieces, drop_unlikely):
+        tracks = step(tracks, cfg)
+    tracks = renumber(tracks)
+    if cfg.track.track_ids:
+        tracks = keep_ids(tracks, cfg.track.track_ids)
+    largest = cfg.track.max_people
+    return tracks if largest is None else keep_largest(tracks, largest)
 
 
-def merge_duplicates(frames: Sequence[FrameDetections]) -> list[FrameDetections]:
+def merge_duplicates(tracks: Tracks, cfg: RunConfig) -> Tracks:
     """Two ids that lie on one person where they meet become the longer one's.
 
     In the frames that both are in, the box with the better score stays.
     """
-    tracks = gather(frames)
-    longest_first = sorted(tracks, key=lambda i: (-len(tracks[i].at), i))
+    if not cfg.track.merge.enabled:
+        return tracks
+    by_id = {t.track_id: t for t in tracks.people}
+    longest_first = sorted(by_id, key=lambda i: (-len(by_id[i]), i))
     names: dict[int, int] = {}
-    for a, b in _near(tracks, longest_first, 0.0):
-        if b not in names and same_person(tracks[a], tracks[b]):
+    for a, b in _near(by_id, longest_first, 0.0):
+        if b not in names and same_person(by_id[a], by_id[b], cfg):
             names[b] = names.get(a, a)
-    return [_best_of_each(f) for f in rename(frames, names)]
+    parts: dict[int, list[Track]] = {}
+    for track in tracks.people:
+        parts.setdefault(names.get(track.track_id, track.track_id), []).append(track)
+    return tracks.of(_best_of_each(some, name) for name, some in parts.items())
 
 
 def _near(
-    tracks: Mapping[int, Tracklet], order: Sequence[int], gap_s: float
+    tracks: Mapping[int, Track], order: Sequence[int], gap_s: float
 ) -> Iterator[tuple[int, int]]:
     """Pairs seen at one time or at most `gap_s` apart: the earlier in `order` first in each."""
     ids = np.array(order, dtype=np.int64)
@@ -92,122 +71,100 @@ def _near(
             yield a, b
 
 
-def _best_of_each(frame: FrameDetections) -> FrameDetections:
-    people = frame.people
-    best_first = np.argsort(-people.confidence, kind="stable")
-    _, first = np.unique(people.track_id[best_first], return_index=True)
-    keep = np.isin(np.arange(len(people)), best_first[first]) & (people.track_id >= 0)
-    return replace(frame, people=people.select(keep))
+def _best_of_each(parts: Sequence[Track], track_id: int) -> Track:
+    """One track out of several; of two sightings in one frame the surer one."""
+    if len(parts) == 1:
+        return parts[0]
+    both = parts[0].joined(*parts[1:])
+    best_first = np.lexsort((-both.seen.confidence, both.at))
+    _, first = np.unique(both.at[best_first], return_index=True)
+    return both.select(best_first[first]).named(track_id)
 
 
-def join_pieces(frames: Sequence[FrameDetections], max_gap_s: float) -> list[FrameDetections]:
+def join_pieces(tracks: Tracks, cfg: RunConfig) -> Tracks:
     """Give one id to pieces that are one person, the best fitting first (see `misfit`)."""
-    tracks = gather(frames)
-    names: dict[int, int] = {}
+    if not cfg.track.join.enabled:
+        return tracks
+    by_id = {t.track_id: t for t in tracks.people}
     fits: dict[tuple[int, int], float] = {}
 
     def weigh(pairs: Iterable[tuple[int, int]]) -> None:
         for a, b in pairs:
-            value = misfit(tracks[a], tracks[b], max_gap_s)
+            value = misfit(by_id[a], by_id[b], cfg)
             if value < 1.0:
                 fits[a, b] = value
 
-    weigh(_near(tracks, sorted(tracks), max_gap_s))
+    weigh(_near(by_id, sorted(by_id), cfg.detect.max_gap_s))
     while fits:
         a, b = min(fits, key=lambda pair: (fits[pair], pair))
-        tracks[a] = tracks[a].joined(tracks.pop(b))
-        names = {old: a if new == b else new for old, new in {**names, b: a}.items()}
+        by_id[a] = by_id[a].joined(by_id.pop(b))
         touched = [pair for pair in fits if a in pair or b in pair]
         for pair in touched:
             del fits[pair]
         others = {c for pair in touched for c in pair} - {a, b}
         weigh((min(a, c), max(a, c)) for c in sorted(others))
-    return rename(frames, names)
+    return tracks.of(by_id.values())
 
 
-def drop_unseen(frames: Sequence[FrameDetections]) -> list[FrameDetections]:
-    """Without the sightings of which fewer than `MIN_SEEN` keypoints are to be believed.
-
-    Of somebody who has all but left the picture a box is all there is; any body would be made up.
-    Within a track such frames are gaps.
-    """
-    return [replace(f, people=f.people.select(_num_seen(f.people) >= MIN_SEEN)) for f in frames]
-
-
-def _num_seen(people: Detections) -> np.ndarray:
-    return (people.keypoints[..., 2] >= MIN_JOINT_SCORE).sum(axis=1)
-
-
-def drop_unlikely(frames: Sequence[FrameDetections], cfg: DetectConfig) -> list[FrameDetections]:
+def drop_unlikely(tracks: Tracks, cfg: RunConfig) -> Tracks:
     """Drop flicker, and things that the detector takes for people half-heartedly.
 
     A track stays if it was seen for `min_track_s` or ever reached `min_track_confidence`, and if
     box score times mean keypoint score is `min_track_evidence` on average.
     """
-    times = np.array([f.time_s for f in frames])
-    frame_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    limits = cfg.track.unlikely
+    if not limits.enabled:
+        return tracks
 
-    def stays(track: Tracklet) -> bool:
-        score = track.people.confidence
-        long_enough = len(track.at) * frame_s >= cfg.min_track_s - 1e-6
-        evidence = float(np.mean(score * track.people.keypoints[..., 2].mean(axis=1)))
-        confident = float(score.max()) >= cfg.min_track_confidence
-        return (long_enough or confident) and evidence >= cfg.min_track_evidence
+    def stays(track: Track) -> bool:
+        score = track.seen.confidence
+        long_enough = len(track) * tracks.timeline.step_s >= limits.min_track_s - 1e-6
+        evidence = float(np.mean(score * track.keypoints[..., 2].mean(axis=1)))
+        confident = float(score.max()) >= limits.min_track_confidence
+        return (long_enough or confident) and evidence >= limits.min_track_evidence
 
-    return select_ids(frames, [i for i, track in gather(frames).items() if stays(track)])
-
-
-def renumber(frames: Sequence[FrameDetections]) -> list[FrameDetections]:
-    """Number the tracks 1, 2, ... in order of appearance, and sort each frame by id."""
-    tracks = gather(frames)
-    order = sorted(tracks, key=lambda i: (tracks[i].at[0], i))
-    named = rename(frames, {old: new for new, old in enumerate(order, start=1)})
-    return [replace(f, people=f.people.select(np.argsort(f.people.track_id))) for f in named]
+    return tracks.of(t for t in tracks.people if stays(t))
 
 
-def keep_ids(frames: Sequence[FrameDetections], track_ids: Iterable[int]) -> list[FrameDetections]:
+def drop_unseen(tracks: Tracks, cfg: RunConfig) -> Tracks:
+    """Without the sightings of which fewer than `min_seen` keypoints are to be believed.
+
+    Of somebody who has all but left the picture a box is all there is; any body would be made up.
+    Within a track such frames are gaps.
+    """
+    if not cfg.track.unseen.enabled:
+        return tracks
+    least, score = cfg.track.unseen.min_seen, cfg.keypoints.min_score
+    return tracks.of(
+        t.select((t.keypoints[..., 2] >= score).sum(axis=1) >= least) for t in tracks.people
+    )
+
+
+def renumber(tracks: Tracks) -> Tracks:
+    """Number the tracks 1, 2, ... in order of appearance."""
+    order = sorted(tracks.people, key=lambda t: (t.at[0], t.track_id))
+    return tracks.of(t.named(new) for new, t in enumerate(order, start=1))
+
+
+def keep_ids(tracks: Tracks, track_ids: Iterable[int]) -> Tracks:
     """Keep these tracks only.
 
     Raises:
         ConfigError: an id is not there; the message lists those there are.
     """
-    wanted = sorted(set(track_ids))
-    present = sorted(gather(frames))
-    missing = [i for i in wanted if i not in present]
+    wanted = set(track_ids)
+    present = [t.track_id for t in tracks.people]
+    missing = sorted(wanted - set(present))
     if missing:
         raise ConfigError(
             f"no track {', '.join(map(str, missing))} in this clip: "
             f"choose from {', '.join(map(str, present)) or '(nobody was found)'}"
         )
-    return select_ids(frames, wanted)
+    return tracks.of(t for t in tracks.people if t.track_id in wanted)
 
 
-def keep_largest(frames: Sequence[FrameDetections], max_people: int) -> list[FrameDetections]:
-    """Keep the tracks with the largest summed box area, at most `max_people`; ids stay.
-
-    Raises:
-        ConfigError: `max_people` is less than 1.
-    """
-    if max_people < 1:
-        raise ConfigError(f"max_people must be 1 or more, but got {max_people}")
-    size = {i: float(area(t.people.xyxy).sum()) for i, t in gather(frames).items()}
-    return select_ids(frames, sorted(size, key=lambda i: (-size[i], i))[:max_people])
-
-
-def track_table(frames: Sequence[FrameDetections]) -> list[TrackRow]:
-    """One row per track, by id; people without a track are left out."""
-    rows = []
-    for track_id, track in sorted(gather(frames).items()):
-        first, last = frames[track.at[0]], frames[track.at[-1]]
-        rows.append(
-            TrackRow(
-                track_id=track_id,
-                num_frames=len(track.at),
-                first_frame=first.frame_index,
-                last_frame=last.frame_index,
-                start_s=first.time_s,
-                seconds=last.time_s - first.time_s,
-                mean_score=float(track.people.confidence.mean()),
-            )
-        )
-    return rows
+def keep_largest(tracks: Tracks, max_people: int) -> Tracks:
+    """Keep the tracks with the largest summed box area, at most `max_people`; ids stay."""
+    size = {t.track_id: float(area(t.xyxy).sum()) for t in tracks.people}
+    largest = sorted(size, key=lambda i: (-size[i], i))[:max_people]
+    return tracks.of(t for t in tracks.people if t.track_id in largest)

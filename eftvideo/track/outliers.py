@@ -9,56 +9,36 @@ track, and by the person's size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 
-from eftvideo.types import FrameDetections
+from eftvideo.config import RunConfig
+from eftvideo.config.track import OutlierConfig
+from eftvideo.types.track import Track, Tracks
 
-MIN_JUMP = 0.08
-"""Jumps below are never outliers, in longer sides of the box (0.14 m of a standing person)."""
-UNREST = 6.0
-"""Jumps below this many times the joint's median jump are none either."""
-AGREE = 0.5
-"""Before and after must be nearer to each other, and to what was before and comes after them, than
-this share of the jump."""
-MAX_SPAN_S = 0.14
-"""Time from the sighting before to the one after: four frames at 30 per second."""
-MIN_SCORE = 0.1
 _SPANS = ((1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (3, 1))
 """Frames before and after: a spell of up to three bad frames has good ones around it."""
 
 
-def soften_outliers(frames: Sequence[FrameDetections]) -> list[FrameDetections]:
+def soften_outliers(tracks: Tracks, cfg: RunConfig) -> Tracks:
     """The same people, with lower scores where a keypoint is nonsense beside its neighbours."""
-    places: dict[int, list[tuple[int, int]]] = {}
-    for at, frame in enumerate(frames):
-        for row, track_id in enumerate(frame.people.track_id.tolist()):
-            places.setdefault(track_id, []).append((at, row))
-    keypoints = [f.people.keypoints.copy() for f in frames]
-    shot = np.cumsum([f.is_cut for f in frames])
-    for where in places.values():
-        seen = np.stack([keypoints[at][row] for at, row in where])
-        boxes = np.stack([frames[at].people.xyxy[row] for at, row in where])
-        time_s = np.array([frames[at].time_s for at, _ in where])
-        trust = keypoint_trust(seen, boxes, time_s, np.array([shot[at] for at, _ in where]))
-        for (at, row), share in zip(where, trust, strict=True):
-            keypoints[at][row, :, 2] *= share
-    return [
-        replace(f, people=replace(f.people, keypoints=k))
-        for f, k in zip(frames, keypoints, strict=True)
-    ]
+    if not cfg.track.outliers.enabled:
+        return tracks
+    return tracks.of(_softened(t, cfg.track.outliers) for t in tracks.people)
+
+
+def _softened(track: Track, cfg: OutlierConfig) -> Track:
+    keypoints = track.keypoints.copy()
+    keypoints[..., 2] *= keypoint_trust(keypoints, track.xyxy, track.time_s, cfg)
+    return track.with_keypoints(keypoints)
 
 
 def keypoint_trust(
-    keypoints: np.ndarray, xyxy: np.ndarray, time_s: np.ndarray, shot: np.ndarray
+    keypoints: np.ndarray, xyxy: np.ndarray, time_s: np.ndarray, cfg: OutlierConfig
 ) -> np.ndarray:
     """How far each sighting of one person's keypoints is to be believed.
 
     Args:
-        keypoints: (T, 17, 3) px, px, score. xyxy: (T, 4) boxes, px. time_s: (T,).
-        shot: (T,) number of the shot; nothing is compared across cuts.
+        keypoints: (T, 17, 3) px, px, score, of one shot. xyxy: (T, 4) boxes, px. time_s: (T,).
 
     Returns:
         (T, 17) in 0..1, 1 for all that is not an outlier.
@@ -68,19 +48,18 @@ def keypoint_trust(
     if num < 3:
         return trust
     side = np.median(np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1.0).max(axis=1))
-    limit, step = _limits(keypoints, side), _steps(keypoints)
+    limit, step = _limits(keypoints, side, cfg), _steps(keypoints)
     for before, after in _SPANS:
         if num <= before + after:
             continue
         middle = slice(before, num - after)
         a, b = keypoints[: num - before - after], keypoints[before + after :]
-        jump, apart, usable = _jumps(keypoints[middle], a, b)
-        near = time_s[before + after :] - time_s[: num - before - after] <= MAX_SPAN_S + 1e-6
-        near &= shot[before + after :] == shot[: num - before - after]
+        jump, apart, usable = _jumps(keypoints[middle], a, b, cfg)
+        near = time_s[before + after :] - time_s[: num - before - after] <= cfg.max_span_s + 1e-6
         # Step i leads to frame i: into the sighting before, and away from the one after.
         into, away = step[: num - before - after], step[before + after + 1 :]
         unrest = np.maximum(apart, np.maximum(into, away))
-        out = usable & near[:, None] & (jump > limit) & (unrest < AGREE * jump)
+        out = usable & near[:, None] & (jump > limit) & (unrest < cfg.agree * jump)
         share = np.where(out, (limit / np.maximum(jump, 1e-6)) ** 2, 1.0)
         trust[middle] = np.minimum(trust[middle], share)
     return trust
@@ -91,21 +70,21 @@ def _steps(keypoints: np.ndarray) -> np.ndarray:
     return np.pad(np.linalg.norm(np.diff(keypoints[..., :2], axis=0), axis=-1), ((1, 1), (0, 0)))
 
 
-def _limits(keypoints: np.ndarray, side: float) -> np.ndarray:
+def _limits(keypoints: np.ndarray, side: float, cfg: OutlierConfig) -> np.ndarray:
     """(17,) px: smallest jump of each joint that may be an outlier."""
-    jump, _, usable = _jumps(keypoints[1:-1], keypoints[:-2], keypoints[2:])
-    floor = MIN_JUMP * side
+    jump, _, usable = _jumps(keypoints[1:-1], keypoints[:-2], keypoints[2:], cfg)
+    floor = cfg.min_jump * side
     typical = [
         np.median(jump[usable[:, j], j]) if usable[:, j].sum() >= 3 else 0.0 for j in range(17)
     ]
-    return np.maximum(UNREST * np.array(typical), floor)
+    return np.maximum(cfg.unrest * np.array(typical), floor)
 
 
 def _jumps(
-    now: np.ndarray, before: np.ndarray, after: np.ndarray
+    now: np.ndarray, before: np.ndarray, after: np.ndarray, cfg: OutlierConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of (M, 17, 3) thrice: distance to the nearer neighbour, between neighbours, px; usable."""
     here, a, b = now[..., :2], before[..., :2], after[..., :2]
     jump = np.minimum(np.linalg.norm(here - a, axis=-1), np.linalg.norm(here - b, axis=-1))
-    usable = np.minimum(np.minimum(now[..., 2], before[..., 2]), after[..., 2]) >= MIN_SCORE
+    usable = np.minimum(np.minimum(now[..., 2], before[..., 2]), after[..., 2]) >= cfg.min_score
     return jump, np.linalg.norm(a - b, axis=-1), usable

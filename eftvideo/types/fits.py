@@ -173,6 +173,33 @@ class FitResult:
     def __len__(self) -> int:
         return len(self.status)
 
+    def copy(self) -> FitResult:
+        """The same values in memory of its own, but for `loss_px_start`."""
+        params = self.prediction.params
+        return FitResult(
+            Prediction(
+                SmplParams(
+                    params.global_orient.clone(), params.body_pose.clone(), params.betas.clone()
+                ),
+                self.prediction.pred_cam.clone(),
+            ),
+            self.loss_px_start,
+            self.loss_px.clone(),
+            self.num_steps.clone(),
+            self.status.clone(),
+        )
+
+    def put(self, rows: Tensor, some: FitResult) -> None:
+        """Write `some` (n people) to the rows (n,), but for `loss_px_start`."""
+        mine, theirs = self.prediction.params, some.prediction.params
+        mine.global_orient[rows] = theirs.global_orient
+        mine.body_pose[rows] = theirs.body_pose
+        mine.betas[rows] = theirs.betas
+        self.prediction.pred_cam[rows] = some.prediction.pred_cam
+        self.loss_px[rows] = some.loss_px
+        self.num_steps[rows] = some.num_steps
+        self.status[rows] = some.status
+
     def select(self, index: Tensor) -> FitResult:
         """The people at `index` (a boolean mask or integer indices)."""
         return FitResult(

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eftvideo.errors import ResultFormatError, VideoWriteError
+from eftvideo.types.people import stacked
+from eftvideo.types.track_fit import Fits
 
 if TYPE_CHECKING:
     from eftvideo.types.result_table import DataFrame
 
-SCHEMA_VERSION = 1
-
-_ROWS: dict[str, tuple[type, tuple[int, ...]]] = {
+ROWS: dict[str, tuple[type, tuple[int, ...]]] = {
     "frame": (np.int64, ()),
     "time_s": (np.float64, ()),
     "track_id": (np.int64, ()),
@@ -111,10 +105,15 @@ class Result:
 
     def __post_init__(self) -> None:
         n = len(self.frame)
-        for name, (_, shape) in _ROWS.items():
+        for name, (_, shape) in ROWS.items():
             got = getattr(self, name).shape
             if got != (n, *shape):
                 raise ValueError(f"{name} must have shape {(n, *shape)}, but got {got}")
+
+    @classmethod
+    def of(cls, fits: Fits, header: Mapping[str, Any], timings_s: dict[str, float]) -> Result:
+        """Everybody's fits, with what `Setup.header` says of the clip and the run."""
+        return cls(**rows_of(fits), **header, timings_s=timings_s)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -175,12 +174,29 @@ class Result:
     def select(self, rows: np.ndarray) -> Result:
         """The rows at `rows` (a boolean mask or indices), with the same header."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Result(**{k: v[rows] if k in _ROWS else v for k, v in values.items()})
+        return Result(**{k: v[rows] if k in ROWS else v for k, v in values.items()})
+
+
+def rows_of(fits: Fits) -> dict[str, np.ndarray]:
+    """The per-row arrays, by frame, then by id, with the types that the file has."""
+    if not fits.people:
+        return empty_rows()
+    tracks, order = [p.track for p in fits.people], fits.order()
+    seen = stacked([t.seen for t in tracks])
+    rows = {
+        "frame": np.concatenate([t.frame for t in tracks]),
+        "time_s": np.concatenate([t.time_s for t in tracks]),
+        "track_id": seen.track_id,
+        "bbox_xyxy": seen.xyxy,
+        "bbox_score": seen.confidence,
+        "keypoints2d": seen.keypoints,
+    }
+    return typed_rows({k: v[order] for k, v in rows.items()} | vars(fits.bodies()))
 
 
 def empty_rows() -> dict[str, np.ndarray]:
     """Arrays of no rows, for a clip with nobody in it."""
-    return {name: np.zeros((0, *shape), dtype) for name, (dtype, shape) in _ROWS.items()}
+    return {name: np.zeros((0, *shape), dtype) for name, (dtype, shape) in ROWS.items()}
 
 
 def typed_rows(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -189,83 +205,7 @@ def typed_rows(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: a name is missing.
     """
-    missing = _ROWS.keys() - rows.keys()
+    missing = ROWS.keys() - rows.keys()
     if missing:
         raise ValueError(f"rows lack {', '.join(sorted(missing))}")
-    return {name: np.asarray(rows[name], dtype) for name, (dtype, _) in _ROWS.items()}
-
-
-def save_result(path: Path, result: Result) -> None:
-    """Write an npz under a temporary name and rename it when whole.
-
-    Raises:
-        VideoWriteError: the folder cannot be written.
-    """
-    header: dict[str, Any] = {
-        "schema_version": np.int64(SCHEMA_VERSION),
-        "source": np.str_(result.source),
-        "width_px": np.int64(result.width_px),
-        "height_px": np.int64(result.height_px),
-        "fps_num": np.int64(result.fps.numerator),
-        "fps_den": np.int64(result.fps.denominator),
-        "num_frames": np.int64(result.num_frames),
-        "body_model": np.str_(result.body_model),
-        "config": np.str_(json.dumps(result.config, sort_keys=True)),
-    }
-    arrays = {name: getattr(result, name) for name in _ROWS}
-    part: str | None = None
-    try:
-        handle, part = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".npz.tmp", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays, **header)
-        Path(part).chmod(0o666 & ~_umask())
-        Path(part).replace(path)
-    except OSError as e:
-        raise VideoWriteError(
-            f"cannot write {path}: {e.strerror}; choose another folder with -o"
-        ) from e
-    finally:
-        if part is not None:
-            with contextlib.suppress(FileNotFoundError):
-                Path(part).unlink()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def load_result(path: str | Path) -> Result:
-    """Read what `save_result` wrote.
-
-    Raises:
-        ResultFormatError: missing file, no npz, missing keys, or another schema version.
-    """
-    path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            stored = {k: data[k] for k in data.files}
-    except FileNotFoundError as e:
-        raise ResultFormatError(f"{path} not found: expected an npz from `eftvideo run`") from e
-    except (OSError, ValueError, zipfile.BadZipFile) as e:
-        raise ResultFormatError(f"{path} is no npz from `eftvideo run`: {e}") from e
-    version = int(stored.get("schema_version", 0))
-    if version != SCHEMA_VERSION:
-        raise ResultFormatError(
-            f"{path} has schema version {version}, expected {SCHEMA_VERSION}: "
-            "run the clip again, or use the eftvideo that wrote it"
-        )
-    missing = sorted(_ROWS.keys() - stored.keys())
-    if missing:
-        raise ResultFormatError(f"{path} lacks {', '.join(missing)}: run the clip again")
-    return Result(
-        **{k: stored[k] for k in _ROWS},
-        source=str(stored["source"]),
-        width_px=int(stored["width_px"]),
-        height_px=int(stored["height_px"]),
-        fps=Fraction(int(stored["fps_num"]), int(stored["fps_den"])),
-        num_frames=int(stored["num_frames"]),
-        body_model=str(stored["body_model"]),
-        config=json.loads(str(stored["config"])),
-    )
+    return {name: np.asarray(rows[name], dtype) for name, (dtype, _) in ROWS.items()}

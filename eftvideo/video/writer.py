@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eftvideo.config import ClipConfig, RenderConfig
+from eftvideo.config import ClipConfig, DrawConfig
 from eftvideo.errors import VideoWriteError
 from eftvideo.types import VideoInfo
 from eftvideo.video.matroska import TICKS_PER_S, frame_header, stream_header
@@ -54,7 +54,7 @@ class VideoWriter:
         info: VideoInfo,
         source: Path | str | None = None,
         clip: ClipConfig | None = None,
-        render: RenderConfig | None = None,
+        render: DrawConfig | None = None,
     ) -> None:
         self.path = Path(path)
         self.num_frames = 0
@@ -62,7 +62,7 @@ class VideoWriter:
         self._info = info
         self._media = None if source is None else probe(Path(source))
         self._clip = clip or ClipConfig()
-        self._render = render or RenderConfig()
+        self._render = render or DrawConfig()
         self._timescale = timescale(info.fps, self._media)
         self._origin_s = 0.0
         self._last_tick = -1

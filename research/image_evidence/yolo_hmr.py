@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
+from eftvideo.regressors import RegressorModule
 from eftvideo.regressors._hmr_head import HEAD, HmrHead, decode
 from eftvideo.regressors._own_weights import Own, by_layer, linear, norm
 from eftvideo.types import Crops, Prediction
@@ -73,7 +74,7 @@ class Block(nn.Module):
         return x + linear(self.down, F.gelu(linear(self.up, norm(self.norm, x, own), own)), own)
 
 
-class Model(HmrHead):
+class Model(HmrHead, RegressorModule):
     """See the module's text; `Regressor` is its interface."""
 
     needs: Literal["keypoints", "image"] = "image"

@@ -7,71 +7,41 @@ next one while the others still step, so that a batch is always full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from eftvideo.bodies import BodyModel
-from eftvideo.config import EftConfig
 from eftvideo.fit import losses
+from eftvideo.fit.accept import acceptable
+from eftvideo.fit.batch import Batch, Listener, cold_rows
 from eftvideo.fit.eft.slots import PersonFrames, Slots
-from eftvideo.fit.eft.tuned_weights import PersonState, Weights
-from eftvideo.fit.projection import acceptable, projected
+from eftvideo.fit.eft.tuned_weights import Weights
+from eftvideo.fit.optimizer import PersonState
+from eftvideo.fit.projection import projected
 from eftvideo.fit.shape import hold_shape
-from eftvideo.regressors import Regressor
-from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
-
-Listener = Callable[[Tensor, Tensor], None]
-"""Told the rows (n,) that were just finished, and their 2D errors (n,) in px."""
+from eftvideo.setup import Setup
+from eftvideo.types import FITTED, REJECTED, FitResult
 
 
 class Engine:
-    """Fits the rows of some sequences; made for one call."""
+    """Fits the rows of a batch; made for one call."""
 
-    def __init__(
-        self,
-        regressor: Regressor,
-        body: BodyModel,
-        crops: Crops,
-        own: FitResult,
-        cold: Tensor,
-        cfg: EftConfig,
-        encoded: Tensor | None = None,
-    ) -> None:
-        """Look at all rows once.
-
-        Args:
-            regressor, body: neither is changed.
-            crops: R rows. own: the regressor's own answers. cfg: see there.
-            cold: (R,) bool: rows that start from the base weights whatever came before.
-            encoded: what the regressor's `encode` gives for these crops and `cfg.tune`, if known.
-        """
-        self.regressor, self.body, self.cfg = regressor, body, cfg
-        self.weights = Weights(regressor, cfg.tune, cfg.learning_rate)
-        self.own, self.cold = own, cold
+    def __init__(self, batch: Batch, setup: Setup) -> None:
+        """Look at all rows once; the regressor and the body are not changed."""
+        self.setup, self.cfg = setup, setup.cfg.fit.eft
+        self.weights = Weights(setup.regressor, self.cfg.tune)
+        self.initial, self.cold = batch.initial, cold_rows(batch)
+        self.encoded = batch.encoded
+        crops, keypoints = batch.crops, setup.cfg.keypoints
         with torch.no_grad():
-            known = encoded is not None
-            self.encoded = encoded if known else regressor.encode(crops, self.weights.which)
-            own_px, self.own_limbs = projected(body, own.prediction, crops)
+            own_px, self.initial_limbs = projected(setup.body, self.initial.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
-        self.weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
-        self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, cfg)[:, None]
-        self.enough = losses.enough_joints(self.weight, cfg)
-        params = own.prediction.params
-        self.out = FitResult(
-            Prediction(
-                SmplParams(
-                    params.global_orient.clone(), params.body_pose.clone(), params.betas.clone()
-                ),
-                own.prediction.pred_cam.clone(),
-            ),
-            own.loss_px_start,
-            own.loss_px.clone(),
-            own.num_steps.clone(),
-            own.status.clone(),
-        )
+        self.weight = losses.joint_weights(crops.keypoints[..., 2], keypoints)
+        self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, self.cfg)[:, None]
+        self.enough = losses.enough_joints(self.weight, keypoints)
+        self.out = self.initial.copy()
 
     def run(
         self,
@@ -99,7 +69,7 @@ class Engine:
             [s for s in sequences if len(s.rows)],
             num_slots,
             keep_ends=keep_ends,
-            is_even=self.regressor.needs != "image",
+            is_even=self.setup.regressor.needs != "image",
         )
         while len(slots.active):
             stopped = self._step(slots)
@@ -134,7 +104,8 @@ class Engine:
         if bool(go_on.any()):
             gradients = torch.autograd.grad(loss.sum(), leaves)
             moving = active[go_on]
-            rates = (self.weights.rate, cfg.pull, self.weights.base)
+            assert cfg.learning_rate is not None
+            rates = (cfg.learning_rate, cfg.pull, self.weights.base)
             if everybody:
                 mask = torch.zeros_like(slots.row, dtype=torch.bool)
                 mask[moving] = True
@@ -151,30 +122,31 @@ class Engine:
         cfg, part = self.cfg, self.crops.select(rows)
         with torch.enable_grad():
             raw = self.weights.forward(theta, self.encoded[rows])
-            answer = hold_shape(self.regressor.decode(raw, part), part, self.body)
-            pred, limbs = projected(self.body, answer, part)
-            betas, cam = answer.params.betas, answer.pred_cam
-            weight, scale = self.weight[rows], self.robust_px[rows]
-            loss = losses.eft_loss(pred, part, weight, betas, cam, cfg, scale)
-            moved = (limbs - self.own_limbs[rows]).square().sum(-1).mean(-1)
+            answer = hold_shape(self.setup.regressor.decode(raw, part), part, self.setup.body)
+            pred, limbs = projected(self.setup.body, answer, part)
+            scale = self.robust_px[rows]
+            loss = losses.eft_loss(pred, answer, part, self.weight[rows], scale, cfg)
+            if cfg.leg_weight:
+                loss = loss + losses.leg_loss(pred, part, cfg, self.setup.cfg.keypoints)
+            moved = (limbs - self.initial_limbs[rows]).square().sum(-1).mean(-1)
             loss = loss + cfg.stay_weight * moved
         return raw, pred, loss
 
     @torch.no_grad()
     def _finish(self, slots: Slots, stopped: Tensor) -> Tensor:
         """Write the best step of the stopped slots, if it is acceptable; (n,) bool."""
-        rows, out = slots.row[stopped], self.out
-        part, own = self.crops.select(rows), self.own.select(rows)
-        tuned = hold_shape(self.regressor.decode(slots.best_raw[stopped], part), part, self.body)
-        loss_px = slots.best_px[stopped]
-        accepted = acceptable(tuned, own, loss_px, self.enough[rows], part, self.cfg)
-        kept = tuned.where(accepted, own.prediction)
-        params = out.prediction.params
-        params.global_orient[rows] = kept.params.global_orient
-        params.body_pose[rows] = kept.params.body_pose
-        params.betas[rows] = kept.params.betas
-        out.prediction.pred_cam[rows] = kept.pred_cam
-        out.loss_px[rows] = torch.where(accepted, loss_px, own.loss_px)
-        out.num_steps[rows] = slots.num_steps[stopped]
-        out.status[rows] = torch.where(accepted, FITTED, REJECTED)
+        rows = slots.row[stopped]
+        part, own = self.crops.select(rows), self.initial.select(rows)
+        raw = self.setup.regressor.decode(slots.best_raw[stopped], part)
+        tuned, loss_px = hold_shape(raw, part, self.setup.body), slots.best_px[stopped]
+        accepted = acceptable(tuned, own, loss_px, part, self.setup.cfg.fit.accept)
+        accepted &= self.enough[rows]
+        new = FitResult(
+            tuned.where(accepted, own.prediction),
+            own.loss_px_start,
+            torch.where(accepted, loss_px, own.loss_px),
+            slots.num_steps[stopped],
+            torch.where(accepted, FITTED, REJECTED),
+        )
+        self.out.put(rows, new)
         return accepted

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from eftvideo.config import EftConfig
-from eftvideo.fit.eft.tuned_weights import Adam, PersonState
+from eftvideo.fit.optimizer import Adam, PersonState
 
 EVEN_ROWS = 8
 """Numbers that a CPU's vector unit takes at once."""

@@ -1,61 +1,24 @@
-"""Weights of each person's own: the tuned part of a network as rows, and Adam over the rows."""
+"""Weights of each person's own: the tuned part of a network as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 
-from eftvideo.config import EftConfig
 from eftvideo.regressors import Regressor
-
-ADAM_SECOND = 0.999
-"""Decay of second moments, as usual (Kingma, Ba 2015)."""
-ADAM_EPS = 1e-6
-"""Larger than usual (1e-8): a weight whose gradient is but rounding must not take whole steps."""
-CHUNK_NUMBERS = 1 << 18
-"""So many weights are updated at a time, so that the temporary copies stay in the cache."""
-
-
-@dataclass(frozen=True)
-class PersonState:
-    """Tuned weights of one person, and the optimiser's memory of them."""
-
-    theta: Tensor
-    """(P,) tuned weights in one row."""
-    first_moment: Tensor
-    second_moment: Tensor
-    num_updates: Tensor
-    """() how many updates the moments have seen (Adam's bias correction)."""
-
-
-def settled(cfg: EftConfig, regressor: Regressor) -> EftConfig:
-    """The settings with what is tuned and the rate filled in, where they leave it to the regressor.
-
-    Raises:
-        ConfigError: the regressor has no such set of weights.
-    """
-    which = cfg.tune or next(iter(regressor.rates))
-    regressor.tunable(which)
-    rate = regressor.rates[which] if cfg.learning_rate is None else cfg.learning_rate
-    return replace(cfg, tune=which, learning_rate=rate)
 
 
 class Weights:
     """The tuned part of a regressor's weights, as one row of numbers per person."""
 
-    def __init__(self, regressor: Regressor, which: str | None, rate: float | None = None) -> None:
-        """`which` and `rate` are those of `EftConfig`."""
-        cfg = settled(EftConfig(tune=which, learning_rate=rate), regressor)
-        assert cfg.tune is not None and cfg.learning_rate is not None
-        self.which, self.rate = cfg.tune, cfg.learning_rate
-        module = regressor
-        assert isinstance(module, nn.Module)
-        self._module = module
-        own = dict(module.named_parameters())
+    def __init__(self, regressor: Regressor, which: str | None) -> None:
+        """`which` is that of `EftConfig`; None: the first of the regressor's `rates`."""
+        self.which = which or next(iter(regressor.rates))
+        assert isinstance(regressor, nn.Module)
+        self._regressor = regressor
+        own = dict(regressor.named_parameters())
         self.names = regressor.tunable(self.which)
         self._shapes = [own[n].shape for n in self.names]
         self._sizes = [own[n].numel() for n in self.names]
@@ -79,101 +42,4 @@ class Weights:
             name: part.unflatten(1, shape)
             for name, part, shape in zip(self.names, parts, self._shapes, strict=True)
         }
-        each = getattr(self._module, "forward_each", None)
-        if each is not None:
-            return each(stacked, encoded)
-
-        def one(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
-            return functional_call(self._module, parameters, (row[None],)).squeeze(0)
-
-        return vmap(one)(stacked, encoded)
-
-
-@dataclass
-class Adam:
-    """Adam (Kingma, Ba 2015) over rows, each with a count of updates of its own."""
-
-    first: Tensor
-    second: Tensor
-    count: Tensor
-    momentum: float = 0.9
-    """Decay of first moments."""
-
-    def step(
-        self,
-        theta: Tensor,
-        gradient: Tensor | Sequence[Tensor],
-        rows: Tensor,
-        rate: float,
-        pull: float = 0.0,
-        base: Tensor | None = None,
-    ) -> None:
-        """Move theta[rows] by one update, then a share of the way to `base`.
-
-        Args:
-            theta: (S, P), changed. rows: (n,).
-            gradient: (n, P) of theta[rows], in one or in parts side by side.
-            rate: the learning rate. pull: the share. base: (P,); None: nothing pulls.
-        """
-        self.count[rows] += 1
-        share = torch.ones_like(theta[rows, :1])
-        for part, some in _pieces(gradient, len(rows)):
-            first, second, mine = (v[rows, part] for v in (self.first, self.second, theta))
-            _move(first, second, mine, some, self.count[rows], share, rate, self.momentum)
-            if base is not None:
-                mine.lerp_(base[part].expand_as(mine), pull * share)
-            self.first[rows, part], self.second[rows, part] = first, second
-            theta[rows, part] = mine
-
-    def step_all(
-        self,
-        theta: Tensor,
-        gradient: Sequence[Tensor],
-        moving: Tensor,
-        rate: float,
-        pull: float,
-        base: Tensor,
-    ) -> None:
-        """`step` of the `moving` rows where the gradient of every row is known, all in place.
-
-        Fetching the rows and putting them back would cost as much as the update itself.
-
-        Args:
-            theta: (S, P), changed. gradient: of all rows, in parts side by side.
-            moving: (S,) bool; the others stay as they are. rate, pull, base: as in `step`.
-        """
-        self.count += moving
-        share = moving[:, None].to(theta.dtype)
-        for part, some in _pieces(gradient, len(theta)):
-            first, second, mine = (v[:, part] for v in (self.first, self.second, theta))
-            _move(first, second, mine, some, self.count, share, rate, self.momentum)
-            mine.lerp_(base[part].expand_as(mine), pull * share)
-
-
-def _pieces(gradient: Tensor | Sequence[Tensor], num: int) -> Iterator[tuple[slice, Tensor]]:
-    """Columns and their gradient, few enough at a time for `CHUNK_NUMBERS`."""
-    width = max(1, CHUNK_NUMBERS // max(1, num))
-    at = 0
-    for piece in [gradient] if isinstance(gradient, Tensor) else gradient:
-        for some in piece.split(width, dim=1):
-            yield slice(at, at + some.shape[1]), some
-            at += some.shape[1]
-
-
-def _move(
-    first: Tensor,
-    second: Tensor,
-    theta: Tensor,
-    gradient: Tensor,
-    count: Tensor,
-    share: Tensor,
-    rate: float,
-    momentum: float,
-) -> None:
-    """Adam's update of (n, p) rows, in place: whole where `share` (n, 1) is 1, none where 0."""
-    b1, b2 = momentum, ADAM_SECOND
-    n = count.clamp(min=1)[:, None].to(theta.dtype)
-    first.lerp_(gradient, (1 - b1) * share)
-    second.lerp_(gradient.square(), (1 - b2) * share)
-    scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
-    theta.addcdiv_(first * (-rate * share / (1 - b1**n)), scale)
+        return self._regressor.forward_each(stacked, encoded)

@@ -8,60 +8,86 @@ orientation, with priors on each. What differs from theirs is in docs/smplify.md
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from eftvideo.bodies import BodyModel
-from eftvideo.config import SmplifyConfig
 from eftvideo.fit import losses
-from eftvideo.fit.eft.tuned_weights import Adam, PersonState
+from eftvideo.fit.accept import acceptable
+from eftvideo.fit.batch import Batch, Listener
+from eftvideo.fit.optimizer import Adam, PersonState
+from eftvideo.fit.projection import error_px
 from eftvideo.fit.smplify.first_guess import TORSO, fitting_camera, torso_orient
 from eftvideo.fit.smplify.pose_prior import PosePrior, load_pose_prior
-from eftvideo.fit.smplify.stages import PARTS, Stages, from_row, projected, to_row, to_spin
+from eftvideo.fit.smplify.stages import PARTS, Stages, from_row, to_row, to_spin
 from eftvideo.geometry.rotations import matrix_to_axis_angle
-from eftvideo.regressors import Regressor
-from eftvideo.types import FITTED, REJECTED, Crops, FitResult, Prediction, SmplParams
+from eftvideo.setup import Setup
+from eftvideo.types import FITTED, REJECTED, Crops, FitResult, SmplParams
 
-MIN_DEPTH_M = 0.2
-"""As for EFT: a fit that stands nearer to the camera is rejected."""
+Starts = Sequence[PersonState | None]
+"""What each person starts from: where the frame before ended, or None."""
+
+
+def fit(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
+    """Fit the rows of a batch; in a stream each frame starts from the person's frame before.
+
+    All streams take their next frame at once; the regressor is not asked again.
+
+    Args:
+        done: told the rows that were just finished, and their 2D errors.
+    """
+    out, streams = batch.initial.copy(), [list(rows) for rows in batch.streams.rows]
+    states: list[PersonState | None] = [None] * len(streams)
+    for step in range(max(map(len, streams), default=0)):
+        going = [n for n, rows in enumerate(streams) if step < len(rows)]
+        rows = [streams[n][step] for n in going]
+        starts = [
+            None if batch.streams.cold[row] else states[n]
+            for n, row in zip(going, rows, strict=True)
+        ]
+        index = torch.tensor(rows, device=batch.crops.size_px.device)
+        initial = batch.initial.select(index)
+        fitted, ends = fit_rows(batch.crops.select(index), initial, starts, setup)
+        out.put(index, fitted)
+        for n, state in zip(going, ends, strict=True):
+            states[n] = state
+        if done is not None:
+            done(index, fitted.loss_px)
+    return out
 
 
 def fit_rows(
-    regressor: Regressor,
-    body: BodyModel,
-    crops: Crops,
-    starts: Sequence[PersonState | None],
-    cfg: SmplifyConfig,
-    own: FitResult,
+    crops: Crops, own: FitResult, starts: Starts, setup: Setup
 ) -> tuple[FitResult, list[PersonState | None]]:
     """Fit N people, each on their own, all at once.
 
     Args:
-        regressor: not asked again; its answer is `own`.
-        body: the body that is fitted; not changed.
         crops: N people.
-        starts: what this function returned for each person in the frame before, or None.
-        cfg: constants; `cfg.init` says where people without a start begin.
         own: the regressor's answer for these crops, which stays where a fit is rejected.
+        starts: what this function returned for each person in the frame before, or None.
 
     Returns:
         The fits, and what each person starts from in the next frame (None if rejected).
     """
     if not len(crops):
         return own, []
-    person, theta, adam = _candidates(body, crops, starts, cfg, own)
+    body, cfg = setup.body, setup.cfg.fit.smplify
+    person, theta, adam = _candidates(crops, own, starts, setup)
     prior = _prior(str(theta.device)) if cfg.prior else None
-    done, loss, steps = Stages(body, crops.select(person), cfg, prior).run(theta, adam)
+    stages = Stages(crops.select(person), setup, prior)
+    done, loss, steps = stages.run(theta, adam)
     chosen = _least(loss, person, len(crops))
     done, steps = done[chosen], steps[chosen]
     fitted = from_row(done)
     with torch.no_grad():
-        weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
-        pred = projected(body, fitted, crops)
-        loss_px = losses.crop_error_px(pred, crops.keypoints[..., :2], weight)
-    accepted = _acceptable(fitted, own, loss_px, weight, crops, cfg)
+        weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
+        loss_px = error_px(body, fitted, crops, weight)
+        # It may end far from the regressor's pose.
+        rule = replace(setup.cfg.fit.accept, max_pose_change_rad=None)
+        accepted = acceptable(fitted, own, loss_px, crops, rule)
+        accepted &= losses.enough_joints(weight, setup.cfg.keypoints)
     result = FitResult(
         fitted.where(accepted, own.prediction),
         own.loss_px,
@@ -77,11 +103,7 @@ def fit_rows(
 
 
 def _candidates(
-    body: BodyModel,
-    crops: Crops,
-    starts: Sequence[PersonState | None],
-    cfg: SmplifyConfig,
-    own: FitResult,
+    crops: Crops, own: FitResult, starts: Starts, setup: Setup
 ) -> tuple[Tensor, Tensor, Adam]:
     """(M,) whose start each row is, (M, 85) parameters, and the optimiser's memory of them."""
     num, device = len(crops), crops.size_px.device
@@ -90,9 +112,9 @@ def _candidates(
     for i, state in enumerate(starts):
         if state is not None:
             theta[i, : -PARTS["camera"]] = state.theta[: -PARTS["camera"]]
-    if cfg.init == "mean":
+    if setup.cfg.fit.smplify.init == "mean":
         known = torch.tensor(carried, device=device)
-        person, theta = _mean_starts(body, crops, known, theta, cfg)
+        person, theta = _mean_starts(crops, known, theta, setup)
     adam = Adam(
         torch.zeros_like(theta),
         torch.zeros_like(theta),
@@ -107,15 +129,16 @@ def _candidates(
 
 
 def _mean_starts(
-    body: BodyModel, crops: Crops, carried: Tensor, theta: Tensor, cfg: SmplifyConfig
+    crops: Crops, carried: Tensor, theta: Tensor, setup: Setup
 ) -> tuple[Tensor, Tensor]:
     """SMPLify's own beginning: the mean pose, facing two ways; the camera from the torso.
 
     Who is carried over keeps pose, shape and orientation. Who shows no whole torso keeps the
     regressor's orientation and camera.
     """
+    body = setup.body
     target, score = crops.keypoints[..., :2], crops.keypoints[..., 2]
-    whole = (score[:, list(TORSO)] >= cfg.min_score).all(-1)
+    whole = (score[:, list(TORSO)] >= setup.cfg.keypoints.min_score).all(-1)
     pose = _prior(str(theta.device)).mean_pose()
     eye = torch.eye(3, device=theta.device).expand(len(theta), 3, 3)
     fresh = theta.clone()
@@ -151,23 +174,3 @@ def _least(loss: Tensor, person: Tensor, num: int) -> Tensor:
     rows = torch.arange(len(loss), device=loss.device)
     first = torch.where(loss <= least[person], rows, len(loss) - 1)
     return first.new_full((num,), len(loss) - 1).scatter_reduce(0, person, first, "amin")
-
-
-def _acceptable(
-    fitted: Prediction,
-    own: FitResult,
-    loss_px: Tensor,
-    weight: Tensor,
-    crops: Crops,
-    cfg: SmplifyConfig,
-) -> Tensor:
-    """(N,) bool: EFT's rule but for the change of pose; it may end far from the regressor."""
-    depth = 2.0 * crops.focal_length_px / (fitted.pred_cam[:, 0] * crops.size_px)
-    return (
-        losses.enough_joints(weight, cfg)
-        & (loss_px <= cfg.max_loss_px)
-        & (loss_px <= own.loss_px + 1.0)
-        & (fitted.params.betas.abs().amax(-1) <= cfg.max_abs_beta)
-        & (depth >= MIN_DEPTH_M)
-        & (fitted.pred_cam[:, 0] > 0)
-    )

@@ -10,17 +10,11 @@ from torch import Tensor
 
 from eftvideo.errors import WeightsCorruptError
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.weights.locate import WeightSpec, load_safetensors, resolve
+from eftvideo.weights.locate import load_safetensors, resolve
+from eftvideo.weights.shipped import POSE_PRIOR
 
 NUM_ANGLES = 69
 """Axis-angle of SMPL's joints 1 to 23, one after the other."""
-
-POSE_PRIOR = WeightSpec(
-    file="pose_prior.safetensors",
-    sha256="4f8345872c9f1e9721f445947895060546eb56f3a37d4c15062aff022dccfb9e",
-    licence="AGPL-3.0-or-later",
-    origin="fitted by this project to CMU motion capture (tools/fit_pose_prior.py)",
-)
 
 
 def _angle(joint: str, axis: int) -> int:

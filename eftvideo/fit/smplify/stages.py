@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftvideo.bodies import BodyModel
-from eftvideo.config import SmplifyConfig
 from eftvideo.fit import losses
-from eftvideo.fit.eft.tuned_weights import Adam
+from eftvideo.fit.optimizer import Adam
+from eftvideo.fit.projection import projected
 from eftvideo.fit.smplify.first_guess import MIN_SCALE, TORSO
 from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, PosePrior, wrong_bend
-from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.geometry.skeletons import COCO17_HIPS
+from eftvideo.setup import Setup
 from eftvideo.types import Crops, Prediction, SmplParams
 
 FOCAL_PX = 5000.0
@@ -61,25 +60,17 @@ def from_row(theta: Tensor) -> Prediction:
     return Prediction(params, torch.cat([scale, cam[:, :2]], dim=1))
 
 
-def projected(body: BodyModel, prediction: Prediction, crops: Crops) -> Tensor:
-    """(N, 17, 2) the body's keypoints in the crop."""
-    transl = camera.pred_cam_to_transl(prediction.pred_cam, *crops.view)
-    _, keypoints = body.joints_and_keypoints(prediction.params)
-    return losses.project_to_crop(keypoints + transl[:, None], crops)
-
-
 class Stages:
     """Both stages for M rows; rows do not mix."""
 
-    def __init__(
-        self, body: BodyModel, crops: Crops, cfg: SmplifyConfig, prior: PosePrior | None
-    ) -> None:
-        self.body, self.crops, self.cfg = body, crops, cfg
+    def __init__(self, crops: Crops, setup: Setup, prior: PosePrior | None) -> None:
+        self.body, self.crops, self.cfg = setup.body, crops, setup.cfg.fit.smplify
+        self.min_score = setup.cfg.keypoints.min_score
         score = crops.keypoints[..., 2]
-        self.seen = losses.joint_weights(score, cfg)
-        self.enough = losses.enough_joints(self.seen, cfg)
+        self.seen = losses.joint_weights(score, setup.cfg.keypoints)
+        self.enough = losses.enough_joints(self.seen, setup.cfg.keypoints)
         hips = torch.ones_like(score)
-        hips[:, list(COCO17_HIPS)] = cfg.body_hip_weight
+        hips[:, list(COCO17_HIPS)] = self.cfg.body_hip_weight
         # SPIN weighs by confidence squared.
         self.weight = self.seen * score * hips
         self.torso = self._torso(score)
@@ -87,7 +78,7 @@ class Stages:
 
     def _torso(self, score: Tensor) -> Tensor:
         """(M, 17) 1 for the usable hips and shoulders; for all that is usable if one is missing."""
-        usable = (score >= self.cfg.min_score).to(score.dtype)
+        usable = (score >= self.min_score).to(score.dtype)
         torso = torch.zeros_like(usable)
         torso[:, list(TORSO)] = usable[:, list(TORSO)]
         whole = torso.sum(-1, keepdim=True) == len(TORSO)
@@ -131,7 +122,7 @@ class Stages:
     def _apart_px(self, theta: Tensor, rows: Tensor) -> Tensor:
         """(M, 17, 2) from the seen to the body's keypoints, px of a 224 px crop."""
         crops = self.crops.select(rows)
-        pred = projected(self.body, from_row(theta), crops)
+        pred, _ = projected(self.body, from_row(theta), crops)
         return losses.CROP_HALF_PX * (pred - crops.keypoints[..., :2])
 
     def _descend(

@@ -16,7 +16,7 @@ from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.fit.eft import fit as eft
 from eftvideo.regressors import hmr
 from eftvideo.types import FITTED
-from eftvideo.types.result import load_result
+from eftvideo.types.result_file import load_result
 from research.image_evidence import train_image_regressor, trunk_features
 from research.image_evidence.yolo_hmr import Model, YoloHmrConfig
 from research.image_evidence.yolo_trunk import NUM_KEYPOINTS, WIDTHS

@@ -1,0 +1,35 @@
+"""Which fits are accepted; the one rule of all methods."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eftvideo.config import AcceptConfig
+from eftvideo.geometry.rotations import rotation_angle
+from eftvideo.types import Crops, FitResult, Prediction
+
+
+def acceptable(
+    tuned: Prediction, initial: FitResult, loss_px: Tensor, crops: Crops, cfg: AcceptConfig
+) -> Tensor:
+    """(N,) bool: a small error no worse than before, a sane body and camera.
+
+    Args:
+        tuned: the fits. initial: the regressor's own answers. loss_px: (N,) error of the fits.
+    """
+    in_front = tuned.pred_cam[:, 0] > 0
+    if not cfg.enabled:
+        return in_front
+    depth = 2.0 * crops.focal_length_px / (tuned.pred_cam[:, 0] * crops.size_px)
+    checks = [
+        in_front,
+        loss_px <= cfg.max_loss_px,
+        loss_px <= initial.loss_px + cfg.max_rise_px,
+        tuned.params.betas.abs().amax(-1) <= cfg.max_abs_beta,
+        depth >= cfg.min_depth_m,
+    ]
+    if cfg.max_pose_change_rad is not None:
+        change = rotation_angle(tuned.params.body_pose, initial.prediction.params.body_pose)
+        checks.append(change.amax(-1) <= cfg.max_pose_change_rad)
+    return torch.stack(checks).all(0)

@@ -1,0 +1,131 @@
+"""What a whole run works with: settings, network, body, camera, device."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from eftvideo.bodies import BodyModel, load_body
+from eftvideo.config import CropConfig, RunConfig
+from eftvideo.errors import ConfigError
+from eftvideo.geometry import camera
+from eftvideo.geometry.camera import Camera
+from eftvideo.regressors import Regressor
+from eftvideo.regressors._load import load_regressor, regressor_file
+from eftvideo.types import VideoInfo
+from eftvideo.weights import locate as weights
+from eftvideo.weights.shipped import POSE_PRIOR
+
+_VERSIONS_OF = ("eftvideo", "torch", "ultralytics", "smplx", "numpy")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Made once for a clip; nothing of it changes."""
+
+    cfg: RunConfig
+    """Settled: what it leaves to the regressor is filled in."""
+    regressor: Regressor
+    body: BodyModel
+    camera: Camera
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cfg", settled(self.cfg, self.regressor))
+
+    @classmethod
+    def load(cls, cfg: RunConfig, info: VideoInfo) -> Setup:
+        """Everything that a run of this clip needs.
+
+        Raises:
+            ConfigError: an unknown name, device, or an impossible camera.
+            WeightsNotFoundError, WeightsCorruptError, CheckpointMismatchError: a file of weights.
+        """
+        device = choose_device(cfg.device)
+        body = load_body(cfg.body, device)
+        regressor = load_regressor(cfg, device, body)
+        return cls(cfg, regressor, body, full_frame_camera(info, cfg), device)
+
+    def header(self, info: VideoInfo, failures: Sequence[tuple[int, str]]) -> dict[str, Any]:
+        """What a `Result` says of the clip and of how it was made.
+
+        Args:
+            info: of the clip. failures: frames that would not decode, by index, and why.
+        """
+        cfg = self.cfg
+        digests = {cfg.regressor: weights.sha256_of(regressor_file(cfg)), "body": self.body.sha256}
+        if cfg.fit.method == "smplify":
+            digests["pose_prior"] = weights.sha256_of(weights.resolve(POSE_PRIOR))
+        config = cfg.to_dict() | {
+            "versions": {n: importlib.metadata.version(n) for n in _VERSIONS_OF},
+            "weights_sha256": digests,
+            "undecodable_frames": [index for index, _ in failures],
+        }
+        return {
+            "source": info.path.name,
+            "width_px": info.width_px,
+            "height_px": info.height_px,
+            "fps": info.fps,
+            "num_frames": info.num_frames,
+            "body_model": f"{self.body.name} sha256:{self.body.sha256}",
+            "config": config,
+        }
+
+
+def settled(cfg: RunConfig, regressor: Regressor) -> RunConfig:
+    """The settings with the crop, what is tuned and the rate filled in, where they are left open.
+
+    Raises:
+        ConfigError: the regressor has no such set of weights.
+    """
+    eft = cfg.fit.eft
+    which = eft.tune or next(iter(regressor.rates))
+    regressor.tunable(which)
+    rate = regressor.rates[which] if eft.learning_rate is None else eft.learning_rate
+    crop = regressor.crop if cfg.fit.crop == CropConfig() else cfg.fit.crop
+    eft = replace(eft, tune=which, learning_rate=rate)
+    return replace(cfg, fit=replace(cfg.fit, eft=eft, crop=crop))
+
+
+def choose_device(name: str) -> str:
+    """ "auto" to a torch device's name.
+
+    Raises:
+        ConfigError: an unknown device, or CUDA where there is none.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as e:
+        raise ConfigError(f"unknown device {name!r}: use auto, cpu, cuda or cuda:1") from e
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices; "
+            "use --device cpu"
+        )
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device {name!r} is not supported: use auto, cpu, cuda or cuda:1")
+    return name
+
+
+def full_frame_camera(info: VideoInfo, cfg: RunConfig) -> Camera:
+    """The camera from the options, or the usual guess.
+
+    Raises:
+        ConfigError: an impossible field of view.
+    """
+    if cfg.focal_length_px is not None:
+        focal = cfg.focal_length_px
+    elif cfg.fov_deg is not None:
+        try:
+            focal = camera.fov_to_focal_length_px(cfg.fov_deg, info.width_px)
+        except ValueError as e:
+            raise ConfigError(str(e)) from e
+    else:
+        focal = camera.default_focal_length_px(info.width_px, info.height_px)
+    return Camera(focal, info.width_px, info.height_px)
