@@ -13,9 +13,9 @@ from eftvideo.outputs import Outputs
 from eftvideo.progress import Progress
 from eftvideo.refine import fill_gaps, realign, smooth
 from eftvideo.report.write import write_report
+from eftvideo.results.result import Result
 from eftvideo.setup import Setup
 from eftvideo.track import drop_unseen, link_tracks, mend_left_right, soften_outliers
-from eftvideo.types.result import Result
 from eftvideo.types.track_table import track_table
 from eftvideo.video.reader import open_video
 

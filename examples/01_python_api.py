@@ -14,7 +14,7 @@ import numpy as np
 
 import eftvideo
 from eftvideo.bodies import load_body
-from eftvideo.bodies.posing import vertices
+from eftvideo.results.posing import vertices
 
 clip = (
     Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("sports2d_demo_short.mp4")

@@ -11,9 +11,9 @@ import torch
 
 from eftvideo.bodies import load_body
 from eftvideo.geometry.rotations import axis_angle_to_matrix
+from eftvideo.results.result import Result, empty_rows, typed_rows
+from eftvideo.results.result_file import save_result
 from eftvideo.types import SmplParams
-from eftvideo.types.result import Result, empty_rows, typed_rows
-from eftvideo.types.result_file import save_result
 
 PEOPLE = {1: range(0, 12), 4: range(3, 9)}
 """Frames in which each is there."""

@@ -73,7 +73,7 @@ def test_a_result_that_is_none(tmp_path):
 def test_nobody(tmp_path):
     result = made_up()
     source, _ = saved(tmp_path)
-    from eftvideo.types.result_file import save_result
+    from eftvideo.results.result_file import save_result
 
     save_result(source, result.select(np.zeros(len(result), bool)))
     with pytest.raises(ConfigError, match="nobody in it"):

@@ -9,8 +9,8 @@ from eftvideo.fit.people import Camera, TrackMemory, fit_people
 
 from eftvideo.config import RunConfig
 from eftvideo.progress import Progress
+from eftvideo.results.result import typed_rows
 from eftvideo.types import Detections, FrameDetections, SmplParams
-from eftvideo.types.result import typed_rows
 
 VIEW = Camera(1400.0, 1280, 720)
 

@@ -14,7 +14,7 @@ from eftvideo.errors import ConfigError
 from eftvideo.fit.eft import fit as eft
 from eftvideo.geometry import camera
 from eftvideo.regressors.hmr2 import Model
-from eftvideo.types.result_file import load_result
+from eftvideo.results.result_file import load_result
 
 TUNE = tuple(Model.rates)
 

@@ -25,8 +25,8 @@ from eftvideo.regressors import _load as networks
 from eftvideo.regressors._pose_only import PoseOnly
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.regressors.lifter import Model as Lifter
+from eftvideo.results.result_file import load_result
 from eftvideo.types import FITTED
-from eftvideo.types.result_file import load_result
 from eftvideo.weights.locate import resolve
 from tests.pixel_people import UNTRAINED_EFT, two_people
 

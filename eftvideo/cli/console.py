@@ -23,9 +23,9 @@ from eftvideo.config import RunConfig
 from eftvideo.errors import EftVideoError
 from eftvideo.pipeline import choose_device, load_regressor, run_video
 from eftvideo.progress import Progress
+from eftvideo.results.result import Result
 from eftvideo.track.link import TrackRow
 from eftvideo.types import REJECTED
-from eftvideo.types.result import Result
 from eftvideo.weights.locate import WeightStatus
 
 PLAIN_INTERVAL_S = 5.0

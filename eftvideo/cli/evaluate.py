@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eftvideo.evaluate.bodies import Bodies
     from eftvideo.evaluate.score import Evaluation
     from eftvideo.evaluate.truth import Truth
-    from eftvideo.types.result import Result
+    from eftvideo.results.result import Result
 
 _HELP = """
 Score a result against the truth: how far joints, mesh, picture and motion are off.
@@ -100,7 +100,7 @@ def _evaluate(
     regressor: Path | None,
 ) -> Evaluation:
     from eftvideo.evaluate.score import evaluate
-    from eftvideo.types.result_file import load_result
+    from eftvideo.results.result_file import load_result
 
     result, truth = load_result(result_file), _load_truth(truth_file)
     bodies = _bodies(result, truth, body, truth_bodies, regressor)

@@ -128,7 +128,7 @@ def register(
             )
             from eftvideo.cli import console
             from eftvideo.draw.result import render_result
-            from eftvideo.types.result_file import load_result
+            from eftvideo.results.result_file import load_result
 
             console.set_up_logging(errors, quiet=quiet, verbose=False)
             paths = render_result(

@@ -42,7 +42,7 @@ def register(
         with one_line_errors():
             from eftvideo.cli import console
             from eftvideo.report.write import write_report
-            from eftvideo.types.result_file import load_result
+            from eftvideo.results.result_file import load_result
 
             console.set_up_logging(errors, quiet=quiet, verbose=False)
             progress = console.make_progress(errors, output, result.name, quiet=quiet)

@@ -51,7 +51,7 @@ def register(
             if not 0 < port < 65536:
                 raise ConfigError(f"--port must be 1 to 65535, but got {port}")
             from eftvideo.cli import console
-            from eftvideo.types.result_file import load_result
+            from eftvideo.results.result_file import load_result
             from eftvideo.viewer.server import Viewer
 
             console.set_up_logging(errors, quiet=False, verbose=False)

@@ -9,7 +9,6 @@ from typing import TypeVar
 import numpy as np
 
 from eftvideo.bodies import BodyModel
-from eftvideo.bodies.posing import body_of
 from eftvideo.config import ClipConfig, DrawConfig, RerenderConfig
 from eftvideo.config.old_names import part_of
 from eftvideo.draw.panels import Grid
@@ -18,7 +17,8 @@ from eftvideo.draw.sinks import make_sink
 from eftvideo.draw.views import VIEWS
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.progress import Progress
-from eftvideo.types.result import Result
+from eftvideo.results.posing import body_of
+from eftvideo.results.result import Result
 from eftvideo.video.reader import VideoReader, open_video
 
 Config = TypeVar("Config", ClipConfig, DrawConfig)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from eftvideo import plugins
-from eftvideo.bodies.posing import body_of
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.exporters import Exporter, Scene
 from eftvideo.exporters._motion import Motion, Up, motions, usual_fps
-from eftvideo.types.result import Result
-from eftvideo.types.result_file import load_result
+from eftvideo.results.posing import body_of
+from eftvideo.results.result import Result
+from eftvideo.results.result_file import load_result
 
 log = logging.getLogger(__name__)
 
