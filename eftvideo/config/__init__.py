@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from eftvideo.config.fit import PUBLISHED_EFT, EftConfig, SmplifyConfig, SmplifyInit
-from eftvideo.config.run import (
-    ClipConfig,
-    CropConfig,
-    DetectConfig,
-    DrawMode,
-    Method,
-    OutputKind,
-    RenderConfig,
-    RerenderConfig,
-    RunConfig,
-    SecondLook,
-    Shape,
-    SmoothConfig,
-    Tracker,
-)
+from eftvideo.config.clip import ClipConfig
+from eftvideo.config.detect import DetectConfig, KeypointConfig
+from eftvideo.config.draw import DrawConfig, DrawMode, OutputKind, RerenderConfig
+from eftvideo.config.fit import AcceptConfig, CropConfig, FitConfig, Method, ShapeConfig
+from eftvideo.config.methods import PUBLISHED_EFT, EftConfig, SmplifyConfig
+from eftvideo.config.refine import GapConfig, RealignConfig, RefineConfig, SmoothConfig
+from eftvideo.config.run import RunConfig
+from eftvideo.config.track import TrackConfig
+
+RenderConfig = DrawConfig  # its name in version 0.1
 
 __all__ = [
     "PUBLISHED_EFT",
+    "AcceptConfig",
     "ClipConfig",
     "CropConfig",
     "DetectConfig",
+    "DrawConfig",
     "DrawMode",
     "EftConfig",
+    "FitConfig",
+    "GapConfig",
+    "KeypointConfig",
     "Method",
     "OutputKind",
+    "RealignConfig",
+    "RefineConfig",
     "RenderConfig",
     "RerenderConfig",
     "RunConfig",
-    "SecondLook",
-    "Shape",
+    "ShapeConfig",
     "SmoothConfig",
     "SmplifyConfig",
-    "SmplifyInit",
-    "Tracker",
+    "TrackConfig",
 ]

@@ -1,142 +1,112 @@
-"""Defaults of the two ways to fit, EFT and SMPLify, with their sources. Standard library only."""
+"""From tracks to bodies: crops, context, shape, the method, and which fits are accepted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-SmplifyInit = Literal["regressor", "mean"]
+from eftvideo.config.methods import EftConfig, SmplifyConfig
+from eftvideo.config.values import Count, NotNegative, Positive, Range, Share
+
+Method = Literal["eft", "smplify", "regress"]
 
 
 @dataclass(frozen=True)
-class EftConfig:
-    """Exemplar fine-tuning (EFT, Joo et al. 2021) of one frame, for each person."""
+class CropConfig:
+    """From a box to the square crop that a regressor sees."""
 
-    num_steps: int = 30
-    """Adam steps at most per person and frame (EFT's demo: 20, "50 more than sufficient")."""
-    tune: str | None = None
-    """Which weights are tuned, one of the regressor's `rates` (the lifter: "head", "norm+bias",
-    "all", "late", "last"; HMR: "all", "layer4+head", "head"); None: the first of them."""
-    learning_rate: float | None = None
-    """Adam's rate; None: the regressor's `rates` (docs/eft.md and docs/regressors.md)."""
-    threshold_px: float = 1.0
-    """Stop when the rms error, px of a 224 px crop, over the joints used is below (EFT: 2 px)."""
-    stall_steps: int = 8
-    """Stop after this many steps without an improvement of `stall_px`."""
-    warm_stall_steps: int = 3
-    """The same for somebody who starts warm, and is nearly there already."""
-    stall_px: float = 0.02
-    momentum: float = 0.8
-    """Adam's decay of first moments; at its usual 0.9 (as EFT) a warm frame overshoots."""
-    pull: float = 0.05
-    """Share of the way back to the base weights taken after every step (decoupled decay)."""
-    carry: float = 1.0
-    """Share of the tuned change that the next frame starts from."""
-    min_score: float = 0.3
-    """Keypoints below are ignored: YOLO guesses hidden joints with low scores."""
-    face_weight: float = 0.2
-    """Weight of nose, eyes and ears; they are the least like SMPL's surface."""
-    hip_weight: float = 0.4
-    """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
-    ankle_weight: float = 1.0
-    """Weight of the ankles; EFT leaves them to the legs' directions."""
-    robust_px: float = 9.0
-    """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
-    stay_weight: float = 0.85
-    """Keeps the limbs' joints, in the body's own frame, near the regressor's own (m^2): of all
-    bodies that fit the keypoints as well the nearest is the likeliest (docs/accuracy.md)."""
-    betas_weight: float = 0.0
-    """EFT: 0.001 * mean(betas^2) beside 5 * L2D in crop units; `stay_weight` does its work."""
-    leg_weight: float = 0.0
-    """EFT: 0.005 * (1 - cos) of the knee-ankle directions in the picture; the ankles do its work
-    here, which EFT leaves out."""
-    leg_min_px: float = 5.0
-    """Lower legs shorter than this in the 224 px crop give no direction (EFT's comment: 5 px)."""
-    camera_weight: float = 1.0
-    """EFT: exp(-10 s)^2, keeps the crop camera's scale away from zero and below."""
-    reproject_weight: float = 5.0
-    """EFT: factor of the 2D term."""
-    min_joints: int = 6
-    """With fewer usable keypoints: no fit (EFT's COCO-All: 6). Four of the body are enough."""
-    max_loss_px: float = 16.0
-    """A fit that ends above is rejected."""
-    max_rise_px: float = 1.0
+    box_scale: Positive = 1.2
+    """Crop side over the longer side of the box (SPIN and EFT use 1.2)."""
+    width_factor: Positive = 1.0
+    """A box's width counts so many times: HMR 2.0 sees only the middle 3/4 of its crops."""
+    min_size_px: Positive = 8.0
+    """Smaller crops are enlarged to this, so that nothing divides by zero."""
+
+
+@dataclass(frozen=True)
+class ContextConfig:
+    """Context that contradicts what is seen in the frame itself is hidden from the regressor."""
+
+    enabled: bool = True
+    doubt_px: NotNegative = 10.0
+    """2D error, px of a 224 px crop, up to which an answer is believed."""
+    better: Share = 0.6
+    """Context is hidden if the answer without it has less than this share of the error."""
+    flip_rad: NotNegative = 2.0
+    """An answer that turns the body round by more must have less than `flip_better`: from the side
+    the keypoints of one frame hardly tell front from back."""
+    flip_better: Share = 0.3
+    min_seen: Count = 10
+    """Of people of whom fewer keypoints are seen one frame alone says too little."""
+    near_s: tuple[float, ...] = (0.1, 0.0)
+    """What of the context is tried instead: frames this near, then none."""
+    tolerance_s: NotNegative = 0.02
+    """A context frame may be off its nominal time by this, or by half the frames' distance."""
+
+
+@dataclass(frozen=True)
+class ShapeConfig:
+    """One shape (betas) for each person, found before the fit and held in it."""
+
+    enabled: bool = True
+    """Off: the shape is found with the pose, frame by frame."""
+    max_sightings: Count = 240
+    """Frames of a track that are asked; more settle nothing."""
+    good_share: Share = 0.5
+    """The better seen half of a track counts."""
+
+
+@dataclass(frozen=True)
+class AcceptConfig:
+    """Fits that end badly are rejected: the regressor's own answer stays."""
+
+    enabled: bool = True
+    max_loss_px: NotNegative = 16.0
+    """2D error, rms px of a 224 px crop."""
+    max_rise_px: NotNegative = 1.0
     """A fit whose plain 2D error is above the regressor's own by more than this is rejected."""
-    max_abs_beta: float = 5.0
-    """A fit with a shape coefficient beyond is rejected (EFT used 3 to 5)."""
-    max_pose_change_rad: float = 1.2
-    """A fit is rejected if some joint's rotation left the regressor's own by more than this."""
-    max_warm_gap_s: float = 0.25
-    """Longer without the person: cold start."""
-    max_people: int | None = 48
-    """People, of one frame or of several, fitted at once, if memory allows; None: all."""
-
-
-PUBLISHED_EFT = EftConfig(
-    num_steps=20,
-    tune="all",
-    learning_rate=5e-6,
-    threshold_px=2.0,
-    stall_steps=20,
-    warm_stall_steps=20,
-    momentum=0.9,
-    pull=0.0,
-    carry=0.0,
-    face_weight=1.0,
-    hip_weight=0.0,
-    ankle_weight=0.0,
-    robust_px=1e4,
-    stay_weight=0.0,
-    betas_weight=0.001,
-    leg_weight=0.005,
-    reproject_weight=5.0 * 13 / 98,
-    max_loss_px=1e3,
-    max_rise_px=1e3,
-    max_abs_beta=1e3,
-    max_pose_change_rad=4.0,
-)
-"""EFT as its authors ran it, for HMR: plain squares (their mean is over 98 numbers, of which 13
-joints count), every frame from the base weights, nothing rejected. Only their last step is our
-best one."""
+    max_abs_beta: Positive = 5.0
+    """Of a shape's coefficients (EFT used 3 to 5); shapes that are held keep to it too."""
+    max_pose_change_rad: Positive | None = 1.2
+    """A fit is rejected if some joint's rotation left the regressor's own by more than this. Of
+    SMPLify it is not asked: that may end far from the regressor."""
+    min_depth_m: NotNegative = 0.2
+    """A fit whose body stands nearer to the camera than this is rejected."""
 
 
 @dataclass(frozen=True)
-class SmplifyConfig:
-    """SMPLify, the baseline; constants of SPIN (smplify.py, losses.py) unless said otherwise."""
+class ChunkConfig:
+    """Chunks of a clip that are fitted side by side, so that one person fills the machine."""
 
-    prior: bool = True
-    """Whether the pose prior counts (it gives the mean pose all the same)."""
-    init: SmplifyInit = "regressor"
-    """Where a person without a start begins: at the regressor's answer (SPIN), or at the mean pose
-    with the camera from the torso (Bogo et al. 2016)."""
-    camera_steps: int = 100
-    """Adam steps of stage 1 at most: orientation and camera."""
-    body_steps: int = 100
-    """Adam steps of stage 2 at most: pose, shape and orientation."""
-    learning_rate: float = 1e-2
-    """Adam's rate in both stages: radians, betas, metres."""
-    robust_px: float = 100.0
-    """Geman-McClure scale, px of a 224 px crop, of each coordinate."""
-    depth_weight: float = 100.0
-    """Squared, of the squared change of distance (m, for a focal length of 5000 px) in stage 1."""
-    pose_weight: float = 4.78
-    """Squared, of the pose prior."""
-    angle_weight: float = 15.2
-    """Squared, of the limits of elbows and knees."""
-    shape_weight: float = 5.0
-    """Squared, of the sum of squared betas."""
-    body_hip_weight: float = 0.0
-    """Further weight of the hips in stage 2; SPIN leaves them out there."""
-    min_score: float = 0.3
-    """As in EftConfig, so that both see the same keypoints and state the same errors; so too
-    `face_weight`, `hip_weight`, `min_joints`, `max_loss_px` and `max_abs_beta`."""
-    face_weight: float = 0.2
-    hip_weight: float = 0.4
-    min_joints: int = 6
-    stall_steps: int = 10
-    """A stage ends, for one person, after so many steps without a gain of `stall_share` (SPIN
-    always takes all steps)."""
-    stall_share: float = 5e-3
-    """Of the objective."""
-    max_loss_px: float = 16.0
-    max_abs_beta: float = 5.0
+    num_frames: Count = 16
+    """The longest chunk; at its first frame people start cold."""
+    warm_up_frames: Annotated[int, Range(0)] = 2
+    """Frames before a chunk that are fitted too, and thrown away, so that it begins warm."""
+    frames_at_once: Count = 768
+    """Frames whose crops are held at once; memory does not grow with the clip."""
+    images_at_once: Count = 512
+    """People in these frames, if pixels are held: 150 KB each, features 800 KB (HMR, 224 px)."""
+    rows_asked: Count = 256
+    """Rows that the regressor is asked about at once."""
+    threads: Count = 2
+    """Two cores move everybody's weights in 0.6 of the time of one; all else that is done with
+    keypoints is so small that waiting for a second core costs more than it gives."""
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """From tracks to bodies."""
+
+    method: Method = "eft"
+    warm_start: bool = True
+    """Each frame starts from what fitted the person's frame before."""
+    max_warm_gap_s: NotNegative = 0.25
+    """Longer without the person: cold start."""
+    crop: CropConfig = field(default_factory=CropConfig)
+    """At its defaults: as the regressor was trained."""
+    context: ContextConfig = field(default_factory=ContextConfig)
+    shape: ShapeConfig = field(default_factory=ShapeConfig)
+    eft: EftConfig = field(default_factory=EftConfig)
+    smplify: SmplifyConfig = field(default_factory=SmplifyConfig)
+    accept: AcceptConfig = field(default_factory=AcceptConfig)
+    chunks: ChunkConfig = field(default_factory=ChunkConfig)

@@ -1,0 +1,65 @@
+"""After the fit: gaps, smoothing, and bodies put back onto their people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from eftvideo.config.values import NotNegative, Range, Share
+
+
+@dataclass(frozen=True)
+class GapConfig:
+    """Short gaps of a track are filled in."""
+
+    enabled: bool = True
+    max_gap_s: NotNegative = 0.5
+    """Gaps up to this are filled in, if the person has the same id before and after."""
+
+
+@dataclass(frozen=True)
+class SmoothConfig:
+    """Smoothing of whole tracks after the fit; see docs/smoothing.md."""
+
+    enabled: bool = True
+
+    strength: Annotated[float, Range(0, 10)] = 1.0
+    """Factor of all window lengths; 0 does not smooth."""
+    bandwidths_s: tuple[float, ...] = (0.024, 0.036, 0.054, 0.076, 0.108, 0.15, 0.216)
+    """Standard deviations of the windows to choose from, seconds."""
+    gate: float = 1.05
+    """Windows grow while their answers differ by less than this many deviations of the noise."""
+    burst_gate: float = 2.0
+    """Factor of `gate` against the shortest window: only bursts are left nearly as they are."""
+    share_joints: float = 2.0
+    """Joints this many steps away on the skeleton still have a say in a joint's window."""
+    lead: float = 1.0
+    """A joint's window is at most this many sizes longer than its own motion allows."""
+    depth_factor: float = 4.0
+    """Windows along the ray over those across it: depth is what one camera knows least."""
+    shape_bandwidth_s: float = 0.5
+    """Window for the shape, which hardly changes."""
+    rejected_weight: float = 0.3
+    filled_weight: float = 0.1
+    """Trust in rejected fits and in filled frames; fitted ones have 1."""
+
+
+@dataclass(frozen=True)
+class RealignConfig:
+    """After smoothing, bodies are put back onto people who fall or jump fast."""
+
+    enabled: bool = True
+    dead_px: NotNegative = 1.5
+    """Bodies that are off by less stay, px of a 224 px crop: that much is the detector's own
+    noise."""
+    bandwidth_s: NotNegative = 0.03
+    """The shift is smoothed a little, as it is the mean of noisy keypoints."""
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """What is done to whole tracks after the fit."""
+
+    gaps: GapConfig = field(default_factory=GapConfig)
+    smooth: SmoothConfig = field(default_factory=SmoothConfig)
+    realign: RealignConfig = field(default_factory=RealignConfig)

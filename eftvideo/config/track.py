@@ -1,0 +1,116 @@
+"""Who is who over time, and what of a track's keypoints is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from eftvideo.config.values import Count, NotNegative, Positive, Share
+
+
+@dataclass(frozen=True)
+class MergeConfig:
+    """Two ids that lie on one person where they meet become one."""
+
+    enabled: bool = True
+    inside: Share = 0.8
+    """Two boxes may hold one person if this share of the smaller lies in the larger ..."""
+    same_pose: NotNegative = 0.06
+    """... and do if the median distance of their keypoints is below this share of the pose's
+    side."""
+
+
+@dataclass(frozen=True)
+class JoinConfig:
+    """Pieces of one person are joined over gaps of up to `track.max_gap_s`."""
+
+    enabled: bool = True
+    end_s: NotNegative = 0.25
+    """Sightings this near to a gap are compared across it."""
+    velocity_s: NotNegative = 0.25
+    """A track's velocity is taken over this much of its end."""
+    max_jump: Positive = 0.5
+    """A person goes on where the motion leads to, give or take this share of the longer side."""
+    stopping: NotNegative = 0.2
+    """The person may have stopped instead, but that is less likely by this share of the side."""
+    max_growth: Positive = 1.4
+    """Longer side of the box after a gap over the one before, or the inverse."""
+    max_pose_change: Positive = 0.2
+    """Mean keypoint distance across a gap, with the shift taken out, as a share of the pose's
+    side."""
+    at_once_s: NotNegative = 0.15
+    """Where somebody ends and somebody begins within this time, one box in the other, it is one
+    person who jumps, turns over or curls up: size and pose say nothing. Any better match comes
+    first."""
+
+
+@dataclass(frozen=True)
+class UnlikelyConfig:
+    """Flicker, and things that the detector takes for people half-heartedly, are dropped."""
+
+    enabled: bool = True
+    min_track_s: NotNegative = 0.2
+    """Tracks seen for less are dropped, unless they reach `min_track_confidence`."""
+    min_track_confidence: Share = 0.6
+    min_track_evidence: Share = 0.18
+    """Tracks whose box score times mean keypoint score is less, on average, are dropped: on our
+    clips cars and motorbikes taken for people have up to 0.15, people of 40 px and more 0.23."""
+
+
+@dataclass(frozen=True)
+class LeftRightConfig:
+    """Left and right limbs that the detector took for each other are put back."""
+
+    enabled: bool = True
+    swap_cost: NotNegative = 0.01
+    """Cost of a swapped frame, in longer sides of the box: the majority is believed."""
+    split_cost: NotNegative = 0.02
+    """Further cost of a frame in which arms and legs disagree."""
+    max_step: NotNegative = 0.15
+    """Disagreement of two neighbouring frames counts no more than this, in longer sides of the
+    box."""
+
+
+@dataclass(frozen=True)
+class OutlierConfig:
+    """Keypoints that jump away and come back are believed less."""
+
+    enabled: bool = True
+    min_jump: NotNegative = 0.08
+    """Jumps below are never outliers, in longer sides of the box (0.14 m of a standing person)."""
+    unrest: NotNegative = 6.0
+    """Jumps below this many times the joint's median jump are none either."""
+    agree: Share = 0.5
+    """Before and after must be nearer to each other, and to what was before and comes after them,
+    than this share of the jump."""
+    max_span_s: NotNegative = 0.14
+    """Time from the sighting before to the one after: four frames at 30 per second."""
+    min_score: Share = 0.1
+    """Keypoints below are not compared; lower than `keypoints.min_score`, since a guess beside its
+    neighbours tells whether they agree."""
+
+
+@dataclass(frozen=True)
+class UnseenConfig:
+    """Sightings of which hardly a keypoint is to be believed become gaps."""
+
+    enabled: bool = True
+    min_seen: Count = 4
+    """Keypoints that make a sighting."""
+
+
+@dataclass(frozen=True)
+class TrackConfig:
+    """Tracks of a whole clip, put in order after the last frame."""
+
+    max_gap_s: NotNegative = 1.0
+    """A person lost for no longer than this keeps the id."""
+    max_people: Count | None = None
+    """Keep the n tracks with the largest summed box area; None keeps all."""
+    track_ids: tuple[int, ...] = ()
+    """Keep only these ids; empty keeps all."""
+    merge: MergeConfig = field(default_factory=MergeConfig)
+    join: JoinConfig = field(default_factory=JoinConfig)
+    unlikely: UnlikelyConfig = field(default_factory=UnlikelyConfig)
+    left_right: LeftRightConfig = field(default_factory=LeftRightConfig)
+    outliers: OutlierConfig = field(default_factory=OutlierConfig)
+    unseen: UnseenConfig = field(default_factory=UnseenConfig)
