@@ -9,10 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+from eftvideo.cli.screen import one_line_errors, output
 
+if TYPE_CHECKING:
     from eftvideo.exporters._export import ExportedFile
 
 _HELP = """
@@ -80,9 +79,7 @@ _Mean = Annotated[
 _Metres = Annotated[bool, typer.Option("--metres", help="bvh: metres, not centimetres.")]
 
 
-def register(
-    app: typer.Typer, output: Console, one_line_errors: Callable[[], AbstractContextManager[None]]
-) -> None:
+def register(app: typer.Typer) -> None:
     """Add the command to the program."""
 
     @app.command("export", help=_HELP)
