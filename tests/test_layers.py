@@ -77,7 +77,7 @@ OWNERS = {
     "anny": set(),
 }
 LIGHT = {n for n in FILES if n.split(".")[0] in {"__init__", "cli", "config", "errors", "plugins"}}
-LIGHT |= {"progress"}
+LIGHT = (LIGHT | {"progress"}) - {"cli.console", "cli.doctor"}
 """Imported by `eftvideo --help`: numpy, torch and the like stay out."""
 
 
