@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ablation_cases import CANNOT, LOOK, QUICK, RECOVER, Case, make_cases
+from ablation_cases import LOOK, QUICK, RECOVER, Case, make_cases
 from ablation_path import run_path
 from ablation_raw import num_added, num_changed
-from ablation_switches import SWITCHES, Settings
+from ablation_switches import CANNOT, SWITCHES, Settings
 from ablation_table import FULL, NONE, print_tables
 
 Cells = dict[str, dict[str, dict[str, Any]]]

@@ -32,14 +32,6 @@ REAL = {"bikes": None, "sports2d_demo": None, "tennis": 6.0}
 """Clips without truth, and where they end, seconds."""
 QUICK = {"synthetic": 3, "drawn": 2, "beam": 1, "real": 1}
 """Cases of each kind that `--quick` takes."""
-CANNOT = {
-    "synthetic": frozenset(SWITCHES[:5]),
-    "drawn": frozenset[str](),
-    "beam": frozenset[str](),
-    "real": frozenset[str](),
-}
-"""Corrections that can change nothing: those of detection where there are no pictures to look at
-again, those of tracks up to `track.unlikely` where there is one track of full score."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +62,8 @@ def _synthetic(poses: Path, num: int | None) -> Iterator[Case]:
     for i in range(0, len(data.names), EVERY)[:num]:
 
         def score(result: Result, i: int = i) -> Figures:
-            found = evaluate(result, truth_of(data, i), joints="limbs12", gate=2.0)
-            return against_truth(found, result)
+            truth = truth_of(data, i)
+            return against_truth(lambda r: evaluate(r, truth, "limbs12", gate=2.0), result)
 
         yield Case("synthetic", data.names[i], lambda _, i=i: _observed(data, i), score)
 
@@ -113,7 +105,7 @@ def _drawn(poses: Path, work: Path, num: int | None) -> Iterator[Case]:
         truth = load_truth(folder / f"{clip.name}_truth.npz")
 
         def score(result: Result, truth=truth) -> Figures:  # noqa: ANN001
-            return against_truth(evaluate(result, truth, "limbs12", bodies), result)
+            return against_truth(lambda r: evaluate(r, truth, "limbs12", bodies), result)
 
         raw = _kept(path, f"drawn_{clip.name}", None, work)
         assert raw(dict.fromkeys(SWITCHES, True)).fps == DRAWN_FPS

@@ -41,3 +41,11 @@ ACTED = {
     "refine.realign.enabled": "person-frames",
 }
 """In what it is counted how often each acted."""
+CANNOT = {
+    "synthetic": frozenset(SWITCHES[:5]),
+    "drawn": frozenset[str](),
+    "beam": frozenset[str](),
+    "real": frozenset[str](),
+}
+"""Corrections that can change nothing: those of detection where there are no pictures to look at
+again, those of tracks up to `track.unlikely` where there is one track of full score."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablation_figures import COLUMNS, Figures, doubt, together
-from ablation_switches import ACTED, SWITCHES
+from ablation_switches import ACTED, CANNOT, SWITCHES
 
 FULL, NONE = "full", "none"
 TITLES = {
@@ -25,6 +25,7 @@ Cell = Mapping[str, Mapping[str, Any]]
 
 def print_tables(cells: Mapping[str, Mapping[str, Cell]]) -> None:
     """A table for each kind of data and each clip without truth; how often each acted."""
+    cells = {data: cells[data] for data in TITLES if data in cells}
     for data, cases in cells.items():
         if data != "real":
             _print_table(f"{TITLES[data]} ({len(cases)} clips)", data, list(cases.values()))
@@ -50,8 +51,8 @@ def _print_table(title: str, data: str, cases: Sequence[Cell]) -> None:
         name = "all" if variant == NONE else variant.removesuffix(".enabled")
         done = [c[variant]["figures"] for c in cases if variant in c]
         if len(done) < len(cases):
-            mark = "cannot act here" if not done else "not all run"
-            print(f"| {name} | {' | '.join(['–'] * (len(heads) - 1))} | <!-- {mark} -->")
+            mark = "not run yet" if done or variant not in CANNOT[data] else "cannot act here"
+            print(f"| {name} ({mark}) | {' | '.join(['–'] * (len(heads) - 1))} |")
             continue
         print(f"| {name} | {' | '.join(_changes(columns, whole, done, spread))} |")
     print()
