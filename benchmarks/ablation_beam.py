@@ -16,7 +16,7 @@ from multiview_geometry import View
 from multiview_observe import choose_athlete, weight_of
 from multiview_truth import Truth, find_truth, refine_cameras
 
-from eftvideo.results import Result
+from eftvideo.results.result import Result
 
 VIEW_ARRAYS = ("rotation", "translation", "focal_px", "center_px", "distortion")
 NEAR = 0.25

@@ -18,11 +18,11 @@ from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
 from synthetic import truth_of
 
 from eftvideo.bodies import load_body
-from eftvideo.evaluate import evaluate
-from eftvideo.evaluate_body import Bodies
-from eftvideo.evaluate_truth import load_truth
-from eftvideo.results import Result
-from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.evaluate.bodies import Bodies
+from eftvideo.evaluate.score import evaluate
+from eftvideo.evaluate.truth import load_truth
+from eftvideo.results.result import Result
+from eftvideo.train.synthetic.motions import MotionLibrary
 
 RECOVER, LOOK = SWITCHES[:2]
 EVERY = 2

@@ -9,9 +9,9 @@ from multiview_score import score
 from multiview_truth import Truth
 from scipy.spatial.transform import Rotation
 
-from eftvideo.evaluate import Evaluation
-from eftvideo.results import Result
-from eftvideo.skeletons import LIMB12, SMPL24, select
+from eftvideo.evaluate.score import Evaluation
+from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
+from eftvideo.results.result import Result
 from eftvideo.types import FILLED, REJECTED
 
 Figures = dict[str, float]

@@ -1,99 +1,69 @@
 """The main path with each correction as a switch: the only file that knows how the package has it.
 
-Where the package has no switch, a call is left out or one of its functions is stood in for; every
-such place says so ("stands in" or "left out"). All that the benchmark needs:
-
-    detect(clip, end_s, settings) -> Raw
-    run_path(raw, settings, memo) -> Result, and how often each correction acted
+detect(clip, end_s, settings) -> Raw
+run_path(raw, settings, memo) -> Result, and how often each correction acted
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
-import torch
 from ablation_raw import Raw
 from ablation_switches import Settings
 
-from eftvideo import doubt, eft_engine, pipeline, streams
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import ClipConfig, RenderConfig, RunConfig
-from eftvideo.fitting import Camera, fit_people
-from eftvideo.gaps import fill_gaps
-from eftvideo.networks import load_regressor
-from eftvideo.outliers import soften_outliers
-from eftvideo.polish import smooth_rows, stretches
+from eftvideo.config import DrawConfig, RunConfig
+from eftvideo.config.dotted import set_values
+from eftvideo.detect.people import detect_people
+from eftvideo.fit import fit_tracks
+from eftvideo.fit.records import posed
+from eftvideo.geometry.camera import Camera
 from eftvideo.progress import Progress
+from eftvideo.refine import fill_gaps, realign, smooth
 from eftvideo.regressors import Regressor
-from eftvideo.results import Result
-from eftvideo.rows import Rows, refresh
-from eftvideo.settle import settle_rows
-from eftvideo.swaps import mend_swaps
-from eftvideo.tracks import drop_unlikely, drop_unseen, join_pieces, merge_duplicates, renumber
-from eftvideo.tuning import settled
-from eftvideo.types import FILLED, REJECTED, Detections, FrameDetections
+from eftvideo.regressors._load import load_regressor
+from eftvideo.results.result import Result
+from eftvideo.setup import Setup
+from eftvideo.track import drop_unseen, mend_left_right, soften_outliers
+from eftvideo.track.link import drop_unlikely, join_pieces, merge_duplicates, renumber
+from eftvideo.types import REJECTED, Detections, FrameDetections
+from eftvideo.types.track import Tracks
+from eftvideo.types.track_fit import Fits
+from eftvideo.video.reader import open_video
 
-Frames = Sequence[FrameDetections]
 Acted = dict[str, int]
 
-CFG = RunConfig(render=RenderConfig(enabled=False), device="cpu")
+CFG = RunConfig(draw=DrawConfig(enabled=False), device="cpu")
+TRACK_STEPS: dict[str, Callable[[Tracks, RunConfig], Tracks]] = {
+    "track.merge.enabled": merge_duplicates,
+    "track.join.enabled": join_pieces,
+    "track.unlikely.enabled": drop_unlikely,
+    "": lambda tracks, _: renumber(tracks),
+    "track.left_right.enabled": mend_left_right,
+    "track.outliers.enabled": soften_outliers,
+    "track.unseen.enabled": drop_unseen,
+}
+_LOADED: list[tuple[BodyModel, Regressor]] = []
 
 
-class _NoSearch:
-    """Stands in for `lost.Search`: nobody is searched for."""
-
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def forget(self) -> None:
-        pass
-
-    def remember(self, *_: Any) -> None:
-        pass
-
-    def with_lost(self, image: np.ndarray, people: Detections, time_s: float) -> Detections:
-        return people
-
-
-class _NoLook:
-    """Stands in for `second_look.SecondLook`: keypoints stay as they were first seen."""
-
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def again(self, images: Any, people: Sequence[Detections]) -> Sequence[Detections]:
-        return people
+def config(settings: Settings) -> RunConfig:
+    """The program's configuration with some corrections off."""
+    return set_values(CFG, [f"{name}={on}" for name, on in settings.items()])
 
 
 def detect(clip: Path, end_s: float | None, settings: Settings) -> Raw:
-    """Detected and tracked people, with nothing done to the tracks.
-
-    Today's `detect_people` also cleans tracks: its four functions are stood in for by none.
-    `second_look="off"` would turn off the search too, therefore both classes are stood in for.
-    """
-    with ExitStack() as stack:
-
-        def stand_in(name: str, value: object) -> None:
-            stack.enter_context(mock.patch.object(pipeline, name, value))
-
-        stand_in("clean_tracks", lambda frames, _: frames)
-        for name in ("mend_swaps", "soften_outliers", "drop_unseen"):
-            stand_in(name, lambda frames: frames)
-        if not settings["detect.recover.enabled"]:
-            stand_in("Search", _NoSearch)
-        if not settings["detect.second_look.enabled"]:
-            stand_in("SecondLook", _NoLook)
-        video = stack.enter_context(pipeline.open_video(clip, ClipConfig(end_s=end_s)))
-        frames = pipeline.detect_people(video, CFG, "cpu", Progress())
+    """Detected and tracked people, with nothing done to the tracks."""
+    cfg = config(settings)
+    cfg = replace(cfg, clip=replace(cfg.clip, end_s=end_s))
+    with open_video(clip, cfg.clip) as video:
+        frames = detect_people(video, cfg, "cpu", Progress())
         info = video.info
     people = [f.people for f in frames]
     return Raw(
@@ -123,39 +93,33 @@ def run_path(raw: Raw, settings: Settings, memo: dict[str, Any]) -> tuple[Result
     Returns:
         The result, and for each correction that was on how often it acted (`ACTED` says in what).
     """
-    frames, acted = clean(to_frames(raw), settings)
-    view = camera_of(raw)
+    tracks, acted = clean(to_frames(raw), settings)
+    setup = setup_of(raw, settings)
     fitted = {k: v for k, v in settings.items() if k.startswith("fit.")}
-    key = _digest(frames, view, fitted)
+    key = _digest(tracks, setup.camera, fitted)
     if key not in memo:
-        memo[key] = fit(frames, view, settings)
-    rows, more = memo[key]
-    rows, finished = refine(rows, frames, view, settings)
+        fits = fit_tracks(tracks, setup)
+        rejected = sum(int((p.bodies.status == REJECTED).sum()) for p in fits.people)
+        memo[key] = fits, {"fit.shape.enabled": len(tracks), "fit.accept.enabled": rejected}
+    fits, more = memo[key]
+    fits, finished = refine(fits, setup)
+    view = setup.camera
     header = {"source": "", "width_px": view.width_px, "height_px": view.height_px, "config": {}}
-    fps = Fraction(raw.fps).limit_denominator(100_000)
-    body = program()[0].name
-    result = Result(**rows, **header, fps=fps, num_frames=raw.num_frames, body_model=body)
-    return result, acted | more | finished
+    header |= {"fps": Fraction(raw.fps).limit_denominator(100_000), "num_frames": raw.num_frames}
+    result = Result.of(fits, header | {"body_model": setup.body.name}, {})
+    return result, acted | {k: v for k, v in more.items() if settings[k]} | finished
 
 
-def program() -> tuple[BodyModel, Regressor, RunConfig]:
-    """Body, regressor and configuration, loaded once, as `run_video` puts them together."""
+def setup_of(raw: Raw, settings: Mapping[str, bool]) -> Setup:
+    """What a run works with; body and regressor are loaded once, the camera guessed if unknown."""
     if not _LOADED:
         body = load_body(CFG.body, "cpu")
-        regressor = load_regressor(CFG, "cpu", body)
-        cfg = replace(CFG, crop=regressor.crop, eft=settled(CFG.eft, regressor))
-        _LOADED.append((body, regressor, cfg))
-    return _LOADED[0]
-
-
-_LOADED: list[tuple[BodyModel, Regressor, RunConfig]] = []
-
-
-def camera_of(raw: Raw) -> Camera:
-    """The camera that is known, or the usual guess."""
+        _LOADED.append((body, load_regressor(CFG, "cpu", body)))
+    body, regressor = _LOADED[0]
     size = raw.width_px, raw.height_px
     known = math.isfinite(raw.focal_length_px)
-    return Camera(raw.focal_length_px if known else math.hypot(*size), *size)
+    view = Camera(raw.focal_length_px if known else math.hypot(*size), *size)
+    return Setup(config(settings), regressor, body, view)
 
 
 def to_frames(raw: Raw) -> list[FrameDetections]:
@@ -172,117 +136,52 @@ def to_frames(raw: Raw) -> list[FrameDetections]:
     return frames
 
 
-def clean(frames: Frames, settings: Settings) -> tuple[Frames, Acted]:
-    """The steps on tracks: a call is left out where one is off. Tracks are always numbered."""
-    cfg = CFG.detect
-    steps: dict[str, Any] = {
-        "track.merge.enabled": merge_duplicates,
-        "track.join.enabled": lambda frames: join_pieces(frames, cfg.max_gap_s),
-        "track.unlikely.enabled": lambda frames: drop_unlikely(frames, cfg),
-        "": renumber,
-        "track.left_right.enabled": mend_swaps,
-        "track.outliers.enabled": soften_outliers,
-        "track.unseen.enabled": drop_unseen,
-    }
+def clean(frames: Sequence[FrameDetections], settings: Settings) -> tuple[Tracks, Acted]:
+    """The steps on tracks. Tracks are always numbered."""
+    cfg, tracks = config(settings), Tracks.gather(frames)
     acted: Acted = {}
-    for name, step in steps.items():
-        if settings.get(name, True):
-            before, frames = frames, step(frames)
-            acted[name] = _difference(name, before, frames)
-    del acted[""]
-    return frames, acted
+    for name, step in TRACK_STEPS.items():
+        before, tracks = tracks, step(tracks, cfg)
+        if settings.get(name):
+            acted[name] = _difference(name, before, tracks)
+    return tracks, acted
 
 
-def _difference(name: str, before: Frames, after: Frames) -> int:
+def _difference(name: str, before: Tracks, after: Tracks) -> int:
     """Tracks fewer for joining, keypoints or sightings changed or fewer for the others."""
     if name == "track.join.enabled":
-        return len(_ids(before)) - len(_ids(after))
-    num = [sum(len(f.people) for f in frames) for frames in (before, after)]
+        return len(before) - len(after)
     if name not in ("track.left_right.enabled", "track.outliers.enabled"):
-        return num[0] - num[1]
-    part = slice(2, 3) if name == "track.outliers.enabled" else slice(0, 2)
-    pairs = zip(before, after, strict=True)
-    moved = [
-        (a.people.keypoints[..., part] != b.people.keypoints[..., part]).any(-1) for a, b in pairs
-    ]
-    each = part == slice(2, 3)
-    return int(sum(m.sum() if each else m.any(-1).sum() for m in moved))
+        return sum(map(len, before.people)) - sum(map(len, after.people))
+    pairs = zip(before.people, after.people, strict=True)
+    if name == "track.outliers.enabled":
+        return int(sum((a.keypoints[..., 2] != b.keypoints[..., 2]).sum() for a, b in pairs))
+    return int(sum((a.keypoints != b.keypoints).any((1, 2)).sum() for a, b in pairs))
 
 
-def _ids(frames: Frames) -> set[int]:
-    return {i for f in frames for i in f.people.track_id.tolist()}
+def refine(fits: Fits, setup: Setup) -> tuple[Fits, Acted]:
+    """What comes after the fit."""
+    cfg, acted = setup.cfg.refine, Acted()
+    num = sum(map(len, fits.people))
+    fits = fill_gaps(fits, setup)
+    if cfg.gaps.enabled:
+        acted["refine.gaps.enabled"] = sum(map(len, fits.people)) - num
+    fits = smooth(fits, setup)
+    if cfg.smooth.enabled:
+        acted["refine.smooth.enabled"] = sum(map(len, fits.people))
+    before, fits = fits, realign(fits, setup)
+    if cfg.realign.enabled:
+        pairs = zip(before.people, fits.people, strict=True)
+        moved = [(a.bodies.transl != b.bodies.transl).any(1).sum() for a, b in pairs]
+        acted["refine.realign.enabled"] = int(sum(moved))
+    return posed(fits, setup), acted
 
 
-def fit(frames: Frames, view: Camera, settings: Settings) -> tuple[Rows, Acted]:
-    """Everybody fitted, nothing smoothed."""
-    body, regressor, cfg = program()
-    if not settings["fit.shape.enabled"]:
-        cfg = replace(cfg, shape="per-frame")
-    with _context(settings["fit.context.enabled"]) as hidden, ExitStack() as stack:
-        if not settings["fit.accept.enabled"]:
-            stack.enter_context(mock.patch.object(eft_engine, "acceptable", _all_with_joints))
-        rows = fit_people(frames, regressor, body, view, cfg, "cpu", Progress())
-    acted = {
-        "fit.context.enabled": sum(hidden),
-        "fit.shape.enabled": len(_ids(frames)),
-        "fit.accept.enabled": int((rows["status"] == REJECTED).sum()),
-    }
-    return rows, {k: v for k, v in acted.items() if settings[k]}
-
-
-@contextmanager
-def _context(enabled: bool) -> Iterator[list[int]]:
-    """`doubt.own_answers` is stood in for, to count whose context it hides, or to leave that out.
-
-    Run-ins are counted too.
-    """
-    hidden: list[int] = []
-
-    def answers(regressor, body, crops, cfg, tune=None):  # noqa: ANN001, ANN202
-        if not enabled:
-            return crops, *doubt._asked(regressor, body, crops, cfg, tune)
-        out = doubt.own_answers(regressor, body, crops, cfg, tune)
-        if crops.context is not None:
-            changed = (out[0].context != crops.context).flatten(1).any(1)
-            hidden.append(int(changed.sum()))
-        return out
-
-    with mock.patch.object(streams, "own_answers", answers):
-        yield hidden
-
-
-def _all_with_joints(tuned, own, loss_px, enough, crops, cfg) -> torch.Tensor:  # noqa: ANN001
-    """Stands in for `acceptable`: only people of whom too little is seen to fit are left."""
-    return enough
-
-
-def refine(rows: Rows, frames: Frames, view: Camera, settings: Settings) -> tuple[Rows, Acted]:
-    """What `polish_rows` does, with a switch for each of its three steps."""
-    body, _, cfg = program()
-    size, told = (view.width_px, view.height_px), (cfg.eft, "cpu")
-    acted: Acted = {}
-    new = rows
-    if settings["refine.gaps.enabled"]:
-        new = fill_gaps(new, frames, cfg.smooth.max_gap_s)
-        acted["refine.gaps.enabled"] = len(new["frame"]) - len(rows["frame"])
-    if settings["refine.smooth.enabled"]:
-        new = smooth_rows(new, frames, cfg.smooth)
-        acted["refine.smooth.enabled"] = len(new["frame"])
-    if settings["refine.realign.enabled"]:
-        posed = refresh(new, body, size, *told)
-        new = settle_rows(posed, stretches(posed, frames), size, cfg.eft)
-        moved = (new["transl"] != posed["transl"]).any(1)
-        acted["refine.realign.enabled"] = int(moved.sum())
-    if new is not rows:
-        new = refresh(new, body, size, *told)
-        new = new | {"loss_px": np.where(new["status"] == FILLED, 0.0, new["loss_px"])}
-    return new, acted
-
-
-def _digest(frames: Frames, view: Camera, settings: Settings) -> str:
+def _digest(tracks: Tracks, view: Camera, settings: Settings) -> str:
     digest = hashlib.sha256(repr((view, sorted(settings.items()))).encode())
-    for f in frames:
-        digest.update(repr((f.frame_index, f.time_s, f.is_cut)).encode())
-        for value in vars(f.people).values():
+    for values in (vars(tracks.timeline), *(vars(t.seen) for t in tracks.people)):
+        for value in values.values():
             digest.update(np.ascontiguousarray(value).tobytes())
+    for track in tracks.people:
+        digest.update(track.at.tobytes())
     return digest.hexdigest()
