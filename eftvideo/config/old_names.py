@@ -65,13 +65,13 @@ def take_old_names(cls: type[Config]) -> type[Config]:
             part = getattr(self, first)
             object.__setattr__(self, first, _replaced(part, rest, value) if rest else value)
 
-    def __getattr__(self: Config, name: str) -> Any:
+    def old_name(self: Config, name: str) -> Any:
         if name.startswith("_") or name not in OLD_NAMES:
             raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
         return functools.reduce(getattr, OLD_NAMES[name].split("."), self)
 
     cls.__init__ = with_old_names  # type: ignore[method-assign]
-    cls.__getattr__ = __getattr__  # type: ignore[attr-defined]
+    cls.__getattr__ = old_name  # type: ignore[attr-defined]
     return cls
 
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eftvideo import plugins
-from eftvideo.config import DetectConfig, RunConfig
+from eftvideo.config import DetectConfig
 from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.detector import Detector
 from eftvideo.detect.recover import Search
 from eftvideo.detect.upright import SecondLook
 from eftvideo.progress import Progress
+from eftvideo.setup import Setup
 from eftvideo.types import FrameDetections, VideoFrame
 from eftvideo.video.cuts import CutDetector
 from eftvideo.video.reader import VideoReader
 
 
-def detect_people(
-    clip: VideoReader, cfg: RunConfig, device: str, progress: Progress
-) -> list[FrameDetections]:
+def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[FrameDetections]:
     """Detect and follow the people of a clip; ids end at cuts.
 
     Returns:
         One entry for each frame read, in order.
     """
+    cfg, device = setup.cfg, setup.device
     rate = float(clip.info.fps) / cfg.clip.stride
     detector = load_detector(cfg.detect, device, rate)
     close_ups = CloseUps(cfg.detect, lambda close: load_detector(close, device, rate).detect)

@@ -20,7 +20,7 @@ from eftvideo.types.track_fit import Fits, TrackFit
 _UNSEEN_WEIGHT = 1e-3
 
 
-def realign(fits: Fits, setup: Setup) -> Fits:
+def realign_tracks(fits: Fits, setup: Setup) -> Fits:
     """Fits with `transl` moved sideways where the body is off its keypoints as a whole."""
     if not setup.cfg.refine.realign.enabled or not fits.people:
         return fits

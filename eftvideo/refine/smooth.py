@@ -16,7 +16,7 @@ _SAME_BETAS = 1e-5
 """Betas that differ by no more are one shape, which rounding must not make several."""
 
 
-def smooth(fits: Fits, setup: Setup) -> Fits:
+def smooth_tracks(fits: Fits, setup: Setup) -> Fits:
     """Fits with smoothed `global_orient`, `body_pose`, `betas` and `transl`; the rest as it was.
 
     Nothing is mixed across frames in which the person is missing.

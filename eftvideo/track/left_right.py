@@ -12,6 +12,7 @@ import numpy as np
 
 from eftvideo.config import RunConfig
 from eftvideo.geometry.skeletons import COCO17, mirror_index
+from eftvideo.setup import Setup
 from eftvideo.types.track import Track, Tracks
 
 _MIRROR = mirror_index(COCO17)
@@ -21,16 +22,16 @@ _STATES = np.array([[False, False], [True, True], [True, False], [False, True]])
 """(4, 2): whether arms and legs are swapped."""
 
 
-def mend_left_right(tracks: Tracks, cfg: RunConfig) -> Tracks:
+def mend_left_right(tracks: Tracks, setup: Setup) -> Tracks:
     """The same people, with left and right put back where a track's neighbours say so."""
-    if not cfg.track.left_right.enabled:
+    if not setup.cfg.track.left_right.enabled:
         return tracks
-    return tracks.of(_mended(t, cfg) for t in tracks.people)
+    return tracks.of(_mended(t, setup) for t in tracks.people)
 
 
-def _mended(track: Track, cfg: RunConfig) -> Track:
+def _mended(track: Track, setup: Setup) -> Track:
     side = np.maximum(track.xyxy[:, 2:] - track.xyxy[:, :2], 1.0).max(axis=1)
-    swapped = swapped_frames(track.keypoints, side, cfg)
+    swapped = swapped_frames(track.keypoints, side, setup.cfg)
     mirrored, keypoints = track.keypoints[:, _MIRROR], track.keypoints.copy()
     head_and_arms = slice(None, _ARMS.stop)
     for part, rows in ((head_and_arms, swapped[:, 0]), (_LEGS, swapped[:, 1])):

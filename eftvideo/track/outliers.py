@@ -11,24 +11,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from eftvideo.config import RunConfig
 from eftvideo.config.track import OutlierConfig
+from eftvideo.setup import Setup
 from eftvideo.types.track import Track, Tracks
 
 _SPANS = ((1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (3, 1))
 """Frames before and after: a spell of up to three bad frames has good ones around it."""
 
 
-def soften_outliers(tracks: Tracks, cfg: RunConfig) -> Tracks:
+def soften_outliers(tracks: Tracks, setup: Setup) -> Tracks:
     """The same people, with lower scores where a keypoint is nonsense beside its neighbours."""
-    if not cfg.track.outliers.enabled:
+    if not setup.cfg.track.outliers.enabled:
         return tracks
-    return tracks.of(_softened(t, cfg.track.outliers) for t in tracks.people)
+    return tracks.of(_softened(t, setup) for t in tracks.people)
 
 
-def _softened(track: Track, cfg: OutlierConfig) -> Track:
+def _softened(track: Track, setup: Setup) -> Track:
     keypoints = track.keypoints.copy()
-    keypoints[..., 2] *= keypoint_trust(keypoints, track.xyxy, track.time_s, cfg)
+    keypoints[..., 2] *= keypoint_trust(
+        keypoints, track.xyxy, track.time_s, setup.cfg.track.outliers
+    )
     return track.with_keypoints(keypoints)
 
 
@@ -54,7 +56,7 @@ def keypoint_trust(
             continue
         middle = slice(before, num - after)
         a, b = keypoints[: num - before - after], keypoints[before + after :]
-        jump, apart, usable = _jumps(keypoints[middle], a, b, cfg)
+        jump, apart, usable = _jumps(keypoints[middle], a, b, cfg.min_score)
         near = time_s[before + after :] - time_s[: num - before - after] <= cfg.max_span_s + 1e-6
         # Step i leads to frame i: into the sighting before, and away from the one after.
         into, away = step[: num - before - after], step[before + after + 1 :]
@@ -72,7 +74,7 @@ def _steps(keypoints: np.ndarray) -> np.ndarray:
 
 def _limits(keypoints: np.ndarray, side: float, cfg: OutlierConfig) -> np.ndarray:
     """(17,) px: smallest jump of each joint that may be an outlier."""
-    jump, _, usable = _jumps(keypoints[1:-1], keypoints[:-2], keypoints[2:], cfg)
+    jump, _, usable = _jumps(keypoints[1:-1], keypoints[:-2], keypoints[2:], cfg.min_score)
     floor = cfg.min_jump * side
     typical = [
         np.median(jump[usable[:, j], j]) if usable[:, j].sum() >= 3 else 0.0 for j in range(17)
@@ -81,10 +83,10 @@ def _limits(keypoints: np.ndarray, side: float, cfg: OutlierConfig) -> np.ndarra
 
 
 def _jumps(
-    now: np.ndarray, before: np.ndarray, after: np.ndarray, cfg: OutlierConfig
+    now: np.ndarray, before: np.ndarray, after: np.ndarray, min_score: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of (M, 17, 3) thrice: distance to the nearer neighbour, between neighbours, px; usable."""
     here, a, b = now[..., :2], before[..., :2], after[..., :2]
     jump = np.minimum(np.linalg.norm(here - a, axis=-1), np.linalg.norm(here - b, axis=-1))
-    usable = np.minimum(np.minimum(now[..., 2], before[..., 2]), after[..., 2]) >= cfg.min_score
+    usable = np.minimum(np.minimum(now[..., 2], before[..., 2]), after[..., 2]) >= min_score
     return jump, np.linalg.norm(a - b, axis=-1), usable

@@ -30,7 +30,7 @@ Starts = Sequence[PersonState | None]
 """What each person starts from: where the frame before ended, or None."""
 
 
-def fit(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
+def fit_smplify(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
     """Fit the rows of a batch; in a stream each frame starts from the person's frame before.
 
     All streams take their next frame at once; the regressor is not asked again.
