@@ -22,7 +22,7 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import DrawConfig, RunConfig
 from eftvideo.config.dotted import set_values
 from eftvideo.detect.people import detect_people
-from eftvideo.fit import tracks as fit_tracks
+from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.geometry.camera import Camera
 from eftvideo.progress import Progress

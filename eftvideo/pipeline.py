@@ -7,7 +7,7 @@ from pathlib import Path
 from eftvideo.config import RunConfig
 from eftvideo.detect.people import detect_people
 from eftvideo.draw.result import draw_result
-from eftvideo.fit import tracks as fit_tracks
+from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.outputs import Outputs
 from eftvideo.progress import Progress

@@ -44,7 +44,7 @@ class Matcher:
         return worst
 
     def _misfit_at_turn(self, first: Track, second: Track) -> float:
-        """The least misfit of the last and first few sightings; at the gap they are often cut off."""
+        """The least misfit of the last and first few sightings; at a gap they are often cut off."""
         join = self._join
         last = np.flatnonzero(first.time_s >= first.time_s[-1] - join.end_s)
         new = np.flatnonzero(second.time_s <= second.time_s[0] + join.end_s)
