@@ -23,12 +23,12 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
     Returns:
         One entry for each frame read, in order.
     """
-    cfg, device = setup.cfg, setup.device
-    rate = float(clip.info.fps) / cfg.clip.stride
-    detector = load_detector(cfg.detect, device, rate)
-    close_ups = CloseUps(cfg.detect, lambda close: load_detector(close, device, rate).detect)
-    search, look = Search(cfg, close_ups), SecondLook(cfg, close_ups)
-    cuts = CutDetector(cfg.detect.cut_threshold)
+    settings, device = setup.cfg.detect, setup.device
+    rate = float(clip.info.fps) / setup.cfg.clip.stride
+    detector = load_detector(settings, device, rate)
+    close_ups = CloseUps(settings, lambda close: load_detector(close, device, rate).detect)
+    search, look = Search(setup, close_ups), SecondLook(setup, close_ups)
+    cuts = CutDetector(settings.cut_threshold)
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
         for batch in _batches(clip, detector.batch_size):

@@ -64,7 +64,9 @@ def _fit(tracks: Tracks, crops: CropMaker, progress: Progress) -> Fits:
         told = Told(group, tracks, progress)
         if not len(group.rows):
             continue
-        batch = Batch.of(crops.crops_of(group.rows, shapes), setup, group.streams(setup.cfg.fit))
+        batch = Batch.of(
+            crops.crops_of(group.rows, shapes), setup, group.streams(setup.cfg.fit.max_warm_gap_s)
+        )
         fit = METHODS[setup.cfg.fit.method](batch, setup, told.done)
         kept = torch.from_numpy(np.flatnonzero(group.is_kept)).to(setup.device)
         parts.append(bodies_of(batch.crops.select(kept), fit.select(kept), setup.body))

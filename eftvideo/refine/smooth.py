@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from eftvideo.config import SmoothConfig
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.refine.smoothing import smooth_slowly, smooth_track
 from eftvideo.setup import Setup
@@ -24,11 +23,11 @@ def smooth_tracks(fits: Fits, setup: Setup) -> Fits:
     cfg = setup.cfg.refine.smooth
     if not cfg.enabled or cfg.strength <= 0.0:
         return fits
-    return fits.each(lambda fit: _smoothed(fit, cfg))
+    return fits.each(lambda fit: _smoothed(fit, setup))
 
 
-def _smoothed(fit: TrackFit, cfg: SmoothConfig) -> TrackFit:
-    bodies = fit.bodies
+def _smoothed(fit: TrackFit, setup: Setup) -> TrackFit:
+    cfg, bodies = setup.cfg.refine.smooth, fit.bodies
     trust = np.ones(len(fit))
     trust[bodies.status == REJECTED] = cfg.rejected_weight
     trust[bodies.status == FILLED] = cfg.filled_weight

@@ -48,7 +48,7 @@ def merge_duplicates(tracks: Tracks, setup: Setup) -> Tracks:
     """
     if not setup.cfg.track.merge.enabled:
         return tracks
-    matcher = Matcher(setup.cfg)
+    matcher = Matcher(setup)
     by_id = {t.track_id: t for t in tracks.people}
     longest_first = sorted(by_id, key=lambda i: (-len(by_id[i]), i))
     names: dict[int, int] = {}
@@ -87,7 +87,7 @@ def join_pieces(tracks: Tracks, setup: Setup) -> Tracks:
     """Give one id to pieces that are one person, the best fitting first (see `Matcher.misfit`)."""
     if not setup.cfg.track.join.enabled:
         return tracks
-    matcher = Matcher(setup.cfg)
+    matcher = Matcher(setup)
     by_id = {t.track_id: t for t in tracks.people}
     fits: dict[tuple[int, int], float] = {}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eftvideo.config import RunConfig
 from eftvideo.geometry.boxes import inside
+from eftvideo.setup import Setup
 from eftvideo.types.track import Track
 
 WORST_JOIN = 0.99
@@ -17,7 +17,8 @@ MIN_JOINTS = 4
 class Matcher:
     """Compares tracks by the rules of `track.join` and `track.merge`."""
 
-    def __init__(self, cfg: RunConfig) -> None:
+    def __init__(self, setup: Setup) -> None:
+        cfg = setup.cfg
         self._join, self._merge = cfg.track.join, cfg.track.merge
         self._max_gap_s, self._min_score = cfg.detect.max_gap_s, cfg.keypoints.min_score
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from eftvideo.config.track import OutlierConfig
 from eftvideo.setup import Setup
 from eftvideo.types.track import Track, Tracks
 
@@ -28,14 +27,12 @@ def soften_outliers(tracks: Tracks, setup: Setup) -> Tracks:
 
 def _softened(track: Track, setup: Setup) -> Track:
     keypoints = track.keypoints.copy()
-    keypoints[..., 2] *= keypoint_trust(
-        keypoints, track.xyxy, track.time_s, setup.cfg.track.outliers
-    )
+    keypoints[..., 2] *= keypoint_trust(keypoints, track.xyxy, track.time_s, setup)
     return track.with_keypoints(keypoints)
 
 
 def keypoint_trust(
-    keypoints: np.ndarray, xyxy: np.ndarray, time_s: np.ndarray, cfg: OutlierConfig
+    keypoints: np.ndarray, xyxy: np.ndarray, time_s: np.ndarray, setup: Setup
 ) -> np.ndarray:
     """How far each sighting of one person's keypoints is to be believed.
 
@@ -45,12 +42,12 @@ def keypoint_trust(
     Returns:
         (T, 17) in 0..1, 1 for all that is not an outlier.
     """
-    num = len(keypoints)
+    cfg, num = setup.cfg.track.outliers, len(keypoints)
     trust = np.ones((num, 17))
     if num < 3:
         return trust
     side = np.median(np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1.0).max(axis=1))
-    limit, step = _limits(keypoints, side, cfg), _steps(keypoints)
+    limit, step = _limits(keypoints, side, setup), _steps(keypoints)
     for before, after in _SPANS:
         if num <= before + after:
             continue
@@ -72,8 +69,9 @@ def _steps(keypoints: np.ndarray) -> np.ndarray:
     return np.pad(np.linalg.norm(np.diff(keypoints[..., :2], axis=0), axis=-1), ((1, 1), (0, 0)))
 
 
-def _limits(keypoints: np.ndarray, side: float, cfg: OutlierConfig) -> np.ndarray:
+def _limits(keypoints: np.ndarray, side: float, setup: Setup) -> np.ndarray:
     """(17,) px: smallest jump of each joint that may be an outlier."""
+    cfg = setup.cfg.track.outliers
     jump, _, usable = _jumps(keypoints[1:-1], keypoints[:-2], keypoints[2:], cfg.min_score)
     floor = cfg.min_jump * side
     typical = [
