@@ -129,5 +129,3 @@ def test_rows_that_are_alone_start_from_nobody():
     assert streams.rows == ((0,), (1,), (2,))
     assert streams.cold.shape == (3,) and streams.cold.dtype == bool
     assert Streams.alone(0).rows == ()
-
-
