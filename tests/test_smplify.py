@@ -254,12 +254,12 @@ def test_same_errors_as_eft(regressor, body, scene):
     assert torch.equal(stages.enough, engine.enough)
     want = losses.joint_weights(score, setup)
     assert torch.equal(stages.seen, want) and not want[0, 9:].any()
-    fits = [method.fit(batch, setup) for method in (eft, smplify)]
+    fits = [method(batch, setup) for method in (fit_eft, fit_smplify)]
     assert torch.equal(fits[0].loss_px_start, fits[1].loss_px_start)
     assert all((f.status == FITTED).all() for f in fits)
     never = setup_of(regressor, body, FEW, keypoints, AcceptConfig(max_loss_px=1e-3))
-    for method in (eft, smplify):
-        assert (method.fit(batch, never).status == REJECTED).all()
+    for method in (fit_eft, fit_smplify):
+        assert (method(batch, never).status == REJECTED).all()
 
 
 def test_rejects_nobody_where_every_fit_is_accepted(regressor, body, scene):
@@ -279,7 +279,8 @@ def test_may_end_far_from_the_regressors_pose(regressor, body, scene):
     setup = setup_of(regressor, body, FEW, accept=accept)
     batch = Batch.of(scene[0], setup)
     assert (fit_smplify(batch, setup).status == FITTED).all()
-    assert (fit_eft(batch, setup).status == REJECTED).all()
+    by_eft = replace(setup, cfg=replace(setup.cfg, fit=FitConfig("eft", accept=accept)))
+    assert (fit_eft(batch, by_eft).status == REJECTED).all()
 
 
 def test_streams_go_on_as_frame_by_frame(regressor, body, scene):
