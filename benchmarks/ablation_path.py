@@ -26,7 +26,7 @@ from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.geometry.camera import Camera
 from eftvideo.progress import Progress
-from eftvideo.refine import fill_gaps, realign, smooth
+from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.results.result import Result
@@ -41,7 +41,7 @@ from eftvideo.video.reader import open_video
 Acted = dict[str, int]
 
 CFG = RunConfig(draw=DrawConfig(enabled=False), device="cpu")
-TRACK_STEPS: dict[str, Callable[[Tracks, RunConfig], Tracks]] = {
+TRACK_STEPS: dict[str, Callable[[Tracks, Setup], Tracks]] = {
     "track.merge.enabled": merge_duplicates,
     "track.join.enabled": join_pieces,
     "track.unlikely.enabled": drop_unlikely,
@@ -63,8 +63,8 @@ def detect(clip: Path, end_s: float | None, settings: Settings) -> Raw:
     cfg = config(settings)
     cfg = replace(cfg, clip=replace(cfg.clip, end_s=end_s))
     with open_video(clip, cfg.clip) as video:
-        frames = detect_people(video, cfg, "cpu", Progress())
         info = video.info
+        frames = detect_people(video, Setup.load(cfg, info), Progress())
     people = [f.people for f in frames]
     return Raw(
         info.width_px,
@@ -93,8 +93,8 @@ def run_path(raw: Raw, settings: Settings, memo: dict[str, Any]) -> tuple[Result
     Returns:
         The result, and for each correction that was on how often it acted (`ACTED` says in what).
     """
-    tracks, acted = clean(to_frames(raw), settings)
     setup = setup_of(raw, settings)
+    tracks, acted = clean(to_frames(raw), setup, settings)
     fitted = {k: v for k, v in settings.items() if k.startswith("fit.")}
     key = _digest(tracks, setup.camera, fitted)
     if key not in memo:
@@ -136,12 +136,14 @@ def to_frames(raw: Raw) -> list[FrameDetections]:
     return frames
 
 
-def clean(frames: Sequence[FrameDetections], settings: Settings) -> tuple[Tracks, Acted]:
+def clean(
+    frames: Sequence[FrameDetections], setup: Setup, settings: Settings
+) -> tuple[Tracks, Acted]:
     """The steps on tracks. Tracks are always numbered."""
-    cfg, tracks = config(settings), Tracks.gather(frames)
+    tracks = Tracks.gather(frames)
     acted: Acted = {}
     for name, step in TRACK_STEPS.items():
-        before, tracks = tracks, step(tracks, cfg)
+        before, tracks = tracks, step(tracks, setup)
         if settings.get(name):
             acted[name] = _difference(name, before, tracks)
     return tracks, acted
@@ -166,10 +168,10 @@ def refine(fits: Fits, setup: Setup) -> tuple[Fits, Acted]:
     fits = fill_gaps(fits, setup)
     if cfg.gaps.enabled:
         acted["refine.gaps.enabled"] = sum(map(len, fits.people)) - num
-    fits = smooth(fits, setup)
+    fits = smooth_tracks(fits, setup)
     if cfg.smooth.enabled:
         acted["refine.smooth.enabled"] = sum(map(len, fits.people))
-    before, fits = fits, realign(fits, setup)
+    before, fits = fits, realign_tracks(fits, setup)
     if cfg.realign.enabled:
         pairs = zip(before.people, fits.people, strict=True)
         moved = [(a.bodies.transl != b.bodies.transl).any(1).sum() for a, b in pairs]
