@@ -19,8 +19,8 @@ from eftvideo.bodies import load_body
 from eftvideo.cli.app import app
 from eftvideo.config.dotted import set_values
 from eftvideo.errors import ConfigError
-from eftvideo.fit import eft
 from eftvideo.fit.batch import Batch
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.geometry.camera import Camera
 from eftvideo.setup import Setup
 from eftvideo.types import Crops
@@ -162,7 +162,7 @@ def test_regressor_of_the_guide_works(direct, tmp_path):
     settings = ["fit.eft.num_steps=15", "fit.eft.threshold_px=0.1", "fit.accept.enabled=no"]
     cfg = set_values(eftvideo.RunConfig(), settings)
     setup = Setup(cfg, model, load_body(), Camera(800.0, 600, 600))
-    fit = eft.fit(Batch.of(some_crops(3), setup), setup)
+    fit = fit_eft(Batch.of(some_crops(3), setup), setup)
     assert (fit.loss_px < fit.loss_px_start).all() and (fit.num_steps == 15).all()
     with pytest.raises(ConfigError, match="tune must be one of"):
         model.tunable("nothing")
