@@ -23,7 +23,8 @@ folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("out/example")
 
 # Every option is a field of RunConfig; `replace` changes some and keeps the others.
 cfg = eftvideo.RunConfig()
-cfg = replace(cfg, render=replace(cfg.render, enabled=False), eft=replace(cfg.eft, num_steps=10))
+eft = replace(cfg.fit.eft, num_steps=10)
+cfg = replace(cfg, draw=replace(cfg.draw, enabled=False), fit=replace(cfg.fit, eft=eft))
 eftvideo.run_video(clip, folder, cfg)
 
 # What run_video returned is also in the file.
