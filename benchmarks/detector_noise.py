@@ -15,13 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from stages import find_people
 
 from eftvideo.config import ClipConfig, RunConfig
-from eftvideo.detect.people import detect_people
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.pipeline import choose_device
-from eftvideo.progress import Progress
-from eftvideo.track.matching import Tracklet, gather
+from eftvideo.setup import choose_device
+from eftvideo.types.track import Track
 from eftvideo.video.reader import open_video
 
 WINDOW = 9
@@ -64,10 +63,10 @@ def smooth(points: np.ndarray) -> np.ndarray:
     return solved[:, :, 0]
 
 
-def residuals(track: Tracklet) -> Residuals:
+def residuals(track: Track) -> Residuals:
     """Of one track without gaps."""
-    keypoints = track.people.keypoints.astype(float)
-    boxes = track.people.xyxy
+    keypoints = track.keypoints.astype(float)
+    boxes = track.xyxy
     middle = slice(HALF, len(boxes) - HALF)
     side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)[middle]
     off = (keypoints[middle, :, :2] - smooth(keypoints[..., :2])) / (KEPT * side[:, None, None])
@@ -84,9 +83,9 @@ def residuals(track: Tracklet) -> Residuals:
     return Residuals(kind.ravel(), score.ravel(), sides.ravel(), error.ravel(), lag)
 
 
-def swaps(track: Tracklet) -> dict[str, np.ndarray]:
+def swaps(track: Track) -> dict[str, np.ndarray]:
     """{pair: (2,) swapped, comparable}: left and right change places between frames."""
-    keypoints, boxes = track.people.keypoints.astype(float), track.people.xyxy
+    keypoints, boxes = track.keypoints.astype(float), track.xyxy
     side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     found = {}
     for pair, parts in PAIRS.items():
@@ -105,11 +104,10 @@ def swaps(track: Tracklet) -> dict[str, np.ndarray]:
     return found
 
 
-def without_gaps(track: Tracklet) -> list[Tracklet]:
+def without_gaps(track: Track) -> list[Track]:
     """Pieces of WINDOW frames and more."""
-    ends = np.flatnonzero(np.diff(track.at) > 1) + 1
-    pieces = np.split(np.arange(len(track.at)), ends)
-    return [track.part(p) for p in pieces if len(p) > WINDOW]
+    pieces = np.split(np.arange(len(track)), np.flatnonzero(track.starts)[1:])
+    return [track.select(p) for p in pieces if len(p) > WINDOW]
 
 
 def line(name: str, error: np.ndarray) -> None:
@@ -154,11 +152,11 @@ def main() -> None:
     args = parser.parse_args()
     cfg = RunConfig(clip=ClipConfig(stride=args.stride), device=args.device)
     cfg = replace(cfg, detect=replace(cfg.detect, model=args.model))
-    pieces: list[Tracklet] = []
+    pieces: list[Track] = []
     for path in args.clips:
         with open_video(path, cfg.clip) as clip:
-            frames = detect_people(clip, cfg, choose_device(cfg.device), Progress())
-        for track in gather(frames).values():
+            tracks = find_people(clip, cfg, choose_device(cfg.device))
+        for track in tracks.people:
             pieces += without_gaps(track)
     if not pieces:
         raise SystemExit("nobody is followed for long enough in these clips")

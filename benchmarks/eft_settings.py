@@ -8,16 +8,16 @@ The sequences and columns of `synthetic.py --sets typical`.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from methods import METHODS, figures, print_header, print_row
+from methods import METHODS, figures, print_header, print_row, with_fit
 from sequences import NUM_FRAMES, draw_sequences
 from synthetic import run_one
 
 from eftvideo.bodies import load_body
+from eftvideo.config import EftConfig, ShapeConfig
 from eftvideo.regressors._load import load_regressor
 
 SHIPPED = METHODS["eft-warm-smooth"]
@@ -62,8 +62,8 @@ def main() -> None:
     body = load_body()
     data = draw_sequences(args.poses, body, num_frames=NUM_FRAMES, per_clip=1)
     regressor = load_regressor(SHIPPED, "cpu", body)
-    ways = {n: replace(SHIPPED, eft=replace(SHIPPED.eft, **c)) for n, c in SETTINGS.items()}
-    ways["shape of every frame"] = replace(SHIPPED, shape="per-frame")
+    ways = {n: with_fit(SHIPPED, eft=EftConfig(**c)) for n, c in SETTINGS.items()}
+    ways["shape of every frame"] = with_fit(SHIPPED, shape=ShapeConfig(enabled=False))
     names = args.only.split(",") if args.only else list(ways)
     if unknown := set(names) - ways.keys():
         raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(ways)}")

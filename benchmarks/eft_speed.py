@@ -22,22 +22,21 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from methods import with_fit
+from stages import find_people
 from torch import Tensor, nn
 
-from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import PUBLISHED_EFT, ClipConfig, EftConfig, RunConfig
-from eftvideo.detect.people import detect_people
-from eftvideo.fit import losses
-from eftvideo.fit.crops import TrackMemory, crops_of
-from eftvideo.fit.eft import fit as eft
-from eftvideo.fit.eft.tuned_weights import Weights, settled
-from eftvideo.fit.pixels import PixelSource
+from eftvideo.config import PUBLISHED_EFT, ClipConfig, RunConfig
+from eftvideo.config.dotted import set_values
+from eftvideo.config.presets import PUBLISHED
+from eftvideo.fit import eft, losses
+from eftvideo.fit.answer import answer
+from eftvideo.fit.batch import Batch, Streams
+from eftvideo.fit.crops import CropMaker
 from eftvideo.fit.projection import projected
-from eftvideo.pipeline import choose_device, full_frame_camera
-from eftvideo.progress import Progress
-from eftvideo.regressors import Regressor
-from eftvideo.regressors._load import load_regressor
+from eftvideo.setup import Setup
 from eftvideo.types import Crops
 from eftvideo.video.reader import open_video
 
@@ -50,51 +49,48 @@ class Case:
     """Person-frames of a clip, and whose they are."""
 
     crops: Crops
-    tracks: list[list[int]]
-    """Rows of each person, in order of time."""
+    streams: Streams
+    """The rows of each person."""
+    setup: Setup
 
 
-def read_case(clip: Path, frames: int, regressor: Regressor, device: str) -> Case:
+def read_case(clip: Path, frames: int, cfg: RunConfig) -> Case:
     """The people in the first frames of a clip, found by the program's own detector."""
-    cfg = RunConfig(crop=regressor.crop)
     with open_video(clip, ClipConfig()) as reader:
-        short = open_video(clip, ClipConfig(end_s=float(reader.times_s[frames - 1]) + 1e-4))
-    view = full_frame_camera(short.info, cfg)
-    found = detect_people(short, cfg, device, Progress())
-    pixels = PixelSource(short, found, cfg.crop, regressor.crop_size_px, 4)
-    memory = TrackMemory(found, pixels)
-    parts = [crops_of(f, memory, regressor, view, cfg, device) for f in found]
-    ids = [i for f in found for i in f.people.track_id.tolist()]
-    tracks = [[row for row, i in enumerate(ids) if i == who] for who in dict.fromkeys(ids)]
-    return Case(Crops.cat(parts), tracks)
+        end_s = float(reader.times_s[frames - 1]) + 1e-4
+    with open_video(clip, ClipConfig(end_s=end_s)) as short:
+        setup = Setup.load(cfg, short.info)
+        maker = CropMaker(find_people(short, cfg, setup.device), setup, short)
+        crops, who = maker.crops_of(maker.rows), maker.rows.who
+    rows = [tuple(np.flatnonzero(who == n).tolist()) for n in range(len(maker.tracks))]
+    return Case(crops, Streams(tuple(rows), np.zeros(len(who), bool)), setup)
 
 
-def published(
-    regressor: Regressor, body: BodyModel, crops: Crops, cfg: EftConfig
-) -> tuple[list[int], list[float]]:
+def published(crops: Crops, setup: Setup) -> tuple[list[int], list[float]]:
     """Steps and final errors of the published loop, one row after the other."""
-    assert isinstance(regressor, nn.Module)
-    tuned = settled(cfg, regressor)
-    assert tuned.tune is not None and tuned.learning_rate is not None
-    weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
+    regressor, cfg, keypoints = setup.regressor, setup.cfg.fit.eft, setup.cfg.keypoints
+    assert isinstance(regressor, nn.Module) and cfg.learning_rate is not None
+    weight = losses.joint_weights(crops.keypoints[..., 2], keypoints)
+    robust_px = torch.full_like(weight[:1, :1], cfg.robust_px)
     steps: list[int] = []
     errors: list[float] = []
     for i in range(len(crops)):
         row = torch.tensor([i], device=weight.device)
         part, own_weight = crops.select(row), weight[row]
         model = copy.deepcopy(regressor)
-        leaves = [p.requires_grad_() for n, p in model.named_parameters() if n in _names(model)]
-        optimiser = torch.optim.Adam(leaves, lr=tuned.learning_rate)
+        names = set(model.tunable("all"))
+        leaves = [p.requires_grad_() for n, p in model.named_parameters() if n in names]
+        optimiser = torch.optim.Adam(leaves, lr=cfg.learning_rate)
         step, error = 0, 0.0
         for step in range(cfg.num_steps + 1):
-            answer = model.decode(model(model.encode(part, "all")), part)
-            seen, _ = projected(body, answer, part)
+            pose = model.decode(model(model.encode(part, "all")), part)
+            seen, _ = projected(setup.body, pose, part)
             px = losses.crop_error_px(seen.detach(), part.keypoints[..., :2], own_weight)
             error = float(px)
             if error < cfg.threshold_px or step == cfg.num_steps:
                 break
-            betas, cam = answer.params.betas, answer.pred_cam
-            loss = losses.eft_loss(seen, part, own_weight, betas, cam, cfg)
+            loss = losses.eft_loss(seen, pose, part, own_weight, robust_px, cfg)
+            loss = loss + losses.leg_loss(seen, part, cfg, keypoints)
             optimiser.zero_grad()
             loss.sum().backward()
             optimiser.step()
@@ -103,22 +99,9 @@ def published(
     return steps, errors
 
 
-def _names(model: Regressor) -> set[str]:
-    return set(model.tunable("all"))
-
-
-def ours(
-    regressor: Regressor, body: BodyModel, case: Case, cfg: EftConfig
-) -> tuple[list[int], list[float]]:
+def ours(case: Case, setup: Setup) -> tuple[list[int], list[float]]:
     """Steps and final errors of our loop over whole tracks."""
-    with torch.no_grad():
-        encoded = regressor.encode(case.crops, Weights(regressor, cfg.tune).which)
-    own = eft.regress(regressor, body, case.crops, cfg, encoded)
-    cold = torch.zeros(len(case.crops), dtype=torch.bool)
-    streams = [eft.PersonFrames(rows) for rows in case.tracks]
-    fit, _ = eft.fit_sequences(
-        regressor, body, case.crops, streams, cold, cfg, own, None, encoded, keep_ends=False
-    )
+    fit = eft.fit(Batch.of(case.crops, setup, case.streams), setup)
     return fit.num_steps.tolist(), fit.loss_px.tolist()
 
 
@@ -148,28 +131,26 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=PUBLISHED_EFT.num_steps)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
-    device, body = choose_device(options.device), load_body()
-    body = load_body(None, device)
-    run = RunConfig(regressor="hmr", regressor_weights=options.weights)
-    regressor = load_regressor(run, device, body)
-    case = read_case(options.clip, options.frames, regressor, device)
+    cfg = RunConfig(regressor="hmr", regressor_weights=options.weights, device=options.device)
+    cfg = set_values(cfg, (*PUBLISHED, "fit.context.enabled=no"))
+    base = replace(cfg.fit.eft, learning_rate=options.rate, num_steps=options.steps)
+    case = read_case(options.clip, options.frames, with_fit(cfg, eft=base))
+    setup, device = case.setup, case.setup.device
     rows = torch.arange(min(options.rows, len(case.crops)), device=device)
-    few = case.crops.select(rows)
     sys.stdout.write(
-        f"{len(case.crops)} person-frames, {len(case.tracks)} people, torch {torch.__version__} "
-        f"on {device}, {torch.get_num_threads()} threads\n"
+        f"{len(case.crops)} person-frames, {len(case.streams.rows)} people, "
+        f"torch {torch.__version__} on {device}, {torch.get_num_threads()} threads\n"
     )
     sys.stdout.write("".join(f"{n:<{w}}" if n == "way" else f"{n:>{w}}" for n, w in FIELDS) + "\n")
-    base = replace(PUBLISHED_EFT, learning_rate=options.rate, num_steps=options.steps)
-    before = eft.regress(regressor, body, case.crops, base).loss_px
+    before = answer(case.crops, setup).loss_px
     start = time.perf_counter()
-    steps, after = published(regressor, body, few, base)
+    steps, after = published(case.crops.select(rows), setup)
     report("published loop", before, steps, after, time.perf_counter() - start)
-    for which in reversed(list(regressor.rates)):
+    for which in reversed(list(setup.regressor.rates)):
         for carry in (0.0, 0.95):
-            cfg = replace(base, tune=which, carry=carry)
+            mine = with_fit(cfg, eft=replace(base, tune=which, carry=carry))
             start = time.perf_counter()
-            steps, after = ours(regressor, body, case, cfg)
+            steps, after = ours(case, replace(setup, cfg=mine))
             name = f"ours, {which}, {'warm' if carry else 'cold'}"
             report(name, before, steps, after, time.perf_counter() - start)
 

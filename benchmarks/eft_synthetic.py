@@ -12,22 +12,29 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from eft_settings import GENTLE
+from methods import with_fit
 from sequences import FPS, LIMBS, NUM_FRAMES, Sequences, draw_sequences
+from stages import setup_for_crops
 
-from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import EftConfig
+from eftvideo.bodies import load_body
+from eftvideo.config import EftConfig, RunConfig
 from eftvideo.evaluate import metrics
-from eftvideo.fit import losses
-from eftvideo.fit.eft import fit as eft
+from eftvideo.fit import eft, losses
+from eftvideo.fit.answer import answer
+from eftvideo.fit.batch import Batch, Streams
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
+from eftvideo.setup import Setup
+from eftvideo.types import Crops, FitResult
 from eftvideo.weights.locate import resolve
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -39,54 +46,60 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 
 def run(
-    data: Sequences,
-    model: Model,
-    body: BodyModel,
-    cfg: EftConfig | None,
-    *,
-    warm: bool = True,
-    context: bool = True,
+    data: Sequences, setup: Setup, *, fit: bool = True, warm: bool = True, context: bool = True
 ) -> dict[str, float]:
     """One way of fitting over all frames; figures are means over person-frames."""
-    state = eft.WarmStart()
-    sums: dict[str, list[torch.Tensor]] = {}
-    joints_over_time = torch.full_like(data.joints, torch.nan)
-    offsets = model.context_offsets_s
     began = time.process_time()
-    for t in range(data.num_frames):
-        rows = data.present(t)
-        crops = data.crops(t, rows, offsets)
-        if not context and crops.context is not None:
-            crops = replace(crops, context=torch.zeros_like(crops.context))
-        if cfg is None:
-            fit = eft.regress(model, body, crops)
-        else:
-            fit, state = eft.fit(
-                model, body, crops, rows.tolist(), t / FPS, state if warm else None, cfg
-            )
-        figures, joints = _measure(data, t, rows, crops, fit, body)
-        joints_over_time[rows, t] = joints
-        for name, value in figures.items():
-            sums.setdefault(name, []).append(value)
+    offsets = setup.regressor.context_offsets_s
+    rows = [data.present(t) for t in range(data.num_frames)]
+    crops = Crops.cat([data.crops(t, some, offsets) for t, some in enumerate(rows)])
+    if not context and crops.context is not None:
+        crops = replace(crops, context=torch.zeros_like(crops.context))
+    if fit:
+        streams = streams_of(rows, setup.cfg) if warm else None
+        fits = eft.fit(Batch.of(crops, setup, streams), setup)
+    else:
+        fits = answer(crops, setup)
     seconds = time.process_time() - began
-    out = {k: torch.cat(v).float().mean().item() for k, v in sums.items()}
-    count = sum(len(v) for v in sums["steps"])
-    out["med_seen"] = torch.cat(sums["2d_seen"]).median().item()
-    out["med_truth"] = torch.cat(sums["2d_truth"]).median().item()
-    return out | {"jitter": _jitter(joints_over_time, data), "ms": 1e3 * seconds / count}
+    who, when = torch.cat(rows), torch.repeat_interleave(torch.tensor([len(r) for r in rows]))
+    figures, joints = _measure(data, who, when, crops, fits, setup)
+    joints_over_time = torch.full_like(data.joints, torch.nan)
+    joints_over_time[who, when] = joints
+    out = {k: v.float().mean().item() for k, v in figures.items()}
+    out["med_seen"] = figures["2d_seen"].median().item()
+    out["med_truth"] = figures["2d_truth"].median().item()
+    return out | {"jitter": _jitter(joints_over_time, data), "ms": 1e3 * seconds / len(crops)}
+
+
+def streams_of(rows: Sequence[torch.Tensor], cfg: RunConfig) -> Streams:
+    """Each person a stream, cold after a gap; `rows` are the people of each frame."""
+    mine: dict[int, list[int]] = {}
+    last: dict[int, int] = {}
+    cold: list[bool] = []
+    for t, some in enumerate(rows):
+        for who in some.tolist():
+            mine.setdefault(who, []).append(len(cold))
+            cold.append((t - last.get(who, t)) / FPS > cfg.fit.max_warm_gap_s + 1e-6)
+            last[who] = t
+    return Streams(tuple(map(tuple, mine.values())), np.array(cold, bool))
 
 
 @torch.no_grad()
-def _measure(data, t, rows, crops, fit, body):  # noqa: ANN001, ANN202
-    params = fit.prediction.params
-    joints, keypoints = body.joints_and_keypoints(params)
+def _measure(
+    data: Sequences,
+    who: torch.Tensor,
+    when: torch.Tensor,
+    crops: Crops,
+    fit: FitResult,
+    setup: Setup,
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Figures of each person-frame, and its joints from the pelvis."""
+    joints, keypoints = setup.body.joints_and_keypoints(fit.prediction.params)
     transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
-    truth = data.joints[rows, t]
-    weight = losses.joint_weights(crops.keypoints[..., 2], EftConfig())
+    truth, size = data.joints[who, when], crops.size_px[:, None, None]
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
     pred = losses.project_to_crop(keypoints + transl[:, None], crops)
-    true_2d = (data.truth_px[rows, t] - crops.center_px[:, None]) / (crops.size_px / 2)[
-        :, None, None
-    ]
+    true_2d = (data.truth_px[who, when] - crops.center_px[:, None]) / (size / 2)
     relative = (joints - joints[:, :1])[:, LIMBS], (truth - truth[:, :1])[:, LIMBS]
     return {
         "mpjpe": 1e3 * metrics.mpjpe(*relative, root=None),
@@ -114,22 +127,23 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=NUM_FRAMES)
     parser.add_argument("--per-clip", type=int, default=1)
     args = parser.parse_args()
-    body = load_body()
+    body, cfg = load_body(), RunConfig()
     model = Model.from_weights(resolve(Model.spec, args.weights))
     data = draw_sequences(args.poses, body, num_frames=args.frames, per_clip=args.per_clip)
     print(f"{len(data.names)} sequences of {args.frames} frames from {len(set(data.names))} clips")
-    cfg = EftConfig()
+    setup = setup_for_crops(model, body, cfg)
     ways = {
-        "regressor alone": lambda: run(data, model, body, None),
-        "  without context": lambda: run(data, model, body, None, context=False),
-        "EFT cold": lambda: run(data, model, body, cfg, warm=False),
-        "EFT warm": lambda: run(data, model, body, cfg, warm=True),
+        "regressor alone": partial(run, data, setup, fit=False),
+        "  without context": partial(run, data, setup, fit=False, context=False),
+        "EFT cold": partial(run, data, setup, warm=False),
+        "EFT warm": partial(run, data, setup),
     }
     for name, changes in OTHERS.items():
-        ways[name] = partial(run, data, model, body, replace(cfg, **changes), warm=True)
+        other = with_fit(cfg, eft=EftConfig(**changes))
+        ways[name] = partial(run, data, setup_for_crops(model, body, other))
     if args.baseline:
-        first = Model.from_weights(args.baseline)
-        ways = {"baseline regressor": lambda: run(data, first, body, None)} | ways
+        first = setup_for_crops(Model.from_weights(args.baseline), body, cfg)
+        ways = {"baseline regressor": partial(run, data, first, fit=False)} | ways
     columns = (
         "mpjpe",
         "pa_mpjpe",

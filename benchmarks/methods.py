@@ -5,16 +5,34 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from eftvideo.config import EftConfig, RenderConfig, RunConfig, SmoothConfig, SmplifyConfig
+from eftvideo.config import (
+    DrawConfig,
+    EftConfig,
+    GapConfig,
+    RealignConfig,
+    RefineConfig,
+    RunConfig,
+    SmoothConfig,
+    SmplifyConfig,
+)
 from eftvideo.evaluate.score import Evaluation
 from eftvideo.progress import Progress
 from eftvideo.results.result import Result
 from eftvideo.types import FILLED
 
-SHIPPED = RunConfig(render=RenderConfig(enabled=False), device="cpu")
+
+def with_fit(cfg: RunConfig, **changes: Any) -> RunConfig:
+    """With some fields of `FitConfig` changed."""
+    return replace(cfg, fit=replace(cfg.fit, **changes))
+
+
+SHIPPED = RunConfig(draw=DrawConfig(enabled=False), device="cpu")
+NOT_SMOOTHED = RefineConfig(smooth=SmoothConfig(enabled=False), realign=RealignConfig(False))
+AS_FITTED = replace(NOT_SMOOTHED, gaps=GapConfig(enabled=False))
 SMPLIFY_BEST = replace(
     SmplifyConfig(),
     pose_weight=SmplifyConfig().pose_weight / 2.0,
@@ -28,19 +46,19 @@ EFT_CLOSE = EftConfig(
     robust_px=20.0, num_steps=40, stall_px=0.01, warm_stall_steps=4, pull=0.02, stay_weight=0.5
 )
 """EFT made to follow the keypoints as closely as SMPLify does, gross errors among them."""
-_RAW = replace(SHIPPED, smooth=SmoothConfig(strength=0.0, fill_gaps=False))
-_SMPLIFY = replace(_RAW, method="smplify", warm_start=False, lanes=48)
+_RAW = replace(SHIPPED, refine=AS_FITTED)
+_SMPLIFY = with_fit(_RAW, method="smplify", warm_start=False)
 """Cold: a warm start saves it few steps and lets it drift (docs/smplify.md)."""
 METHODS: dict[str, RunConfig] = {
-    "regress": replace(_RAW, method="regress"),
-    "eft-cold": replace(_RAW, warm_start=False),
+    "regress": with_fit(_RAW, method="regress"),
+    "eft-cold": with_fit(_RAW, warm_start=False),
     "eft-warm": _RAW,
-    "eft-close": replace(_RAW, eft=EFT_CLOSE),
-    "smplify": replace(_SMPLIFY, smplify=SmplifyConfig(init="mean")),
-    "smplify-no-prior": replace(_SMPLIFY, smplify=SmplifyConfig(init="mean", prior=False)),
+    "eft-close": with_fit(_RAW, eft=EFT_CLOSE),
+    "smplify": with_fit(_SMPLIFY, smplify=SmplifyConfig(init="mean")),
+    "smplify-no-prior": with_fit(_SMPLIFY, smplify=SmplifyConfig(init="mean", prior=False)),
     "smplify-from-regressor": _SMPLIFY,
-    "smplify-best": replace(_SMPLIFY, smplify=SMPLIFY_BEST),
-    "regress-smooth": replace(SHIPPED, method="regress"),
+    "smplify-best": with_fit(_SMPLIFY, smplify=SMPLIFY_BEST),
+    "regress-smooth": with_fit(SHIPPED, method="regress"),
     "eft-warm-smooth": SHIPPED,
 }
 """As fitted, except those named smooth; the last is what `eftvideo run` does."""

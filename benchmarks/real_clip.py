@@ -15,46 +15,47 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from eftvideo.fit.people import fit_people
+from methods import with_fit
+from stages import find_people
 
-from eftvideo.bodies import load_body
 from eftvideo.config import ClipConfig, RunConfig
-from eftvideo.detect.people import detect_people
+from eftvideo.fit import fit_tracks
 from eftvideo.geometry.rotations import axis_angle_to_matrix
-from eftvideo.pipeline import choose_device, full_frame_camera
-from eftvideo.progress import Progress
-from eftvideo.regressors._load import load_regressor
+from eftvideo.setup import Setup
+from eftvideo.types import REJECTED
+from eftvideo.types.track import Tracks
+from eftvideo.types.track_fit import Bodies
 from eftvideo.video.reader import open_video
 
 
-def timed(cfg, frames, regressor, body, view, device):  # noqa: ANN001, ANN201
-    """Fit all frames once; rows and CPU seconds."""
+def timed(tracks: Tracks, setup: Setup) -> tuple[Bodies, float]:
+    """Fit all frames once; the bodies and CPU seconds."""
     began = time.process_time()
-    rows = fit_people(frames, regressor, body, view, cfg, device, Progress())
-    return rows, time.process_time() - began
+    fits = fit_tracks(tracks, setup)
+    return fits.bodies(), time.process_time() - began
 
 
-def report(name: str, rows: dict[str, np.ndarray], seconds: float) -> None:
-    num = len(rows["frame"])
+def report(name: str, bodies: Bodies, seconds: float) -> None:
+    num = len(bodies)
     print(
-        f"{name:22} {num:6d} {rows['num_steps'].mean():7.2f} {1e3 * seconds / num:9.2f} "
-        f"{np.median(rows['loss_px']):9.2f} {rows['loss_px'].mean():9.2f} "
-        f"{(rows['status'] == 1).sum():8d}",
+        f"{name:22} {num:6d} {bodies.num_steps.mean():7.2f} {1e3 * seconds / num:9.2f} "
+        f"{np.median(bodies.loss_px):9.2f} {bodies.loss_px.mean():9.2f} "
+        f"{(bodies.status == REJECTED).sum():8d}",
         flush=True,
     )
 
 
-def differences(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> tuple[float, float, float]:
+def differences(a: Bodies, b: Bodies) -> tuple[float, float, float]:
     """Largest difference of rotation matrices, of joints from the pelvis (m), and of px."""
     turns = []
-    for rows in (a, b):
-        angles = np.concatenate([rows["global_orient"], rows["body_pose"]], axis=1)
+    for bodies in (a, b):
+        angles = np.concatenate([bodies.global_orient, bodies.body_pose], axis=1)
         turns.append(axis_angle_to_matrix(torch.from_numpy(angles).unflatten(1, (24, 3))))
-    apart = [rows["joints3d"] - rows["joints3d"][:, :1] for rows in (a, b)]
+    apart = [bodies.joints3d - bodies.joints3d[:, :1] for bodies in (a, b)]
     return (
         float((turns[0] - turns[1]).abs().max()),
         float(np.abs(apart[0] - apart[1]).max()),
-        float(np.abs(a["loss_px"] - b["loss_px"]).max()),
+        float(np.abs(a.loss_px - b.loss_px).max()),
     )
 
 
@@ -65,29 +66,27 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
     cfg = RunConfig(clip=ClipConfig(end_s=args.end), device=args.device)
-    device = choose_device(cfg.device)
-    body = load_body(None, device)
-    regressor = load_regressor(cfg, device, body)
     with open_video(args.clip, cfg.clip) as clip:
-        frames = detect_people(clip, cfg, device, Progress())
-        view = full_frame_camera(clip.info, cfg)
-    common = (frames, regressor, body, view)
+        setup = Setup.load(cfg, clip.info)
+        tracks = find_people(clip, cfg, setup.device)
+    if not tracks.people:
+        raise SystemExit(f"nobody is seen in {args.clip}: choose another clip, or a later --end")
     print(
         f"{'':22} {'rows':>6} {'steps':>7} {'ms/row':>9} {'px median':>9} {'px mean':>9} rejected"
     )
     ways = {
-        "regressor alone": replace(cfg, method="regress"),
-        "EFT cold": replace(cfg, warm_start=False),
+        "regressor alone": with_fit(cfg, method="regress"),
+        "EFT cold": with_fit(cfg, warm_start=False),
         "EFT warm": cfg,
     }
     results = {}
     for name, way in ways.items():
-        results[name], seconds = timed(way, *common, device)
+        results[name], seconds = timed(tracks, replace(setup, cfg=way))
         report(name, results[name], seconds)
-    alone = replace(cfg, eft=replace(cfg.eft, max_people=1))
-    rows, apart = timed(alone, *common, device)
-    report("EFT warm, one by one", rows, apart)
-    rotation, metres, px = differences(results["EFT warm"], rows)
+    alone = with_fit(cfg, eft=replace(cfg.fit.eft, max_people=1))
+    bodies, apart = timed(tracks, replace(setup, cfg=alone))
+    report("EFT warm, one by one", bodies, apart)
+    rotation, metres, px = differences(results["EFT warm"], bodies)
     print(
         f"one by one takes {apart / seconds:.1f} times as long; largest difference "
         f"{rotation:.1e} in rotation matrices, {1e3 * metres:.1e} mm in joints from the pelvis, "

@@ -24,7 +24,7 @@ from methods import CpuProgress, choose, figures, print_header, print_row
 from rendered_scene import Look, Painter, background, dress
 
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import ClipConfig, RenderConfig
+from eftvideo.config import ClipConfig, DrawConfig
 from eftvideo.evaluate.bodies import Bodies
 from eftvideo.evaluate.score import evaluate
 from eftvideo.evaluate.truth import Truth, load_truth, make_truth, save_truth
@@ -160,7 +160,7 @@ def draw_clip(
     num, rate = clip.num_frames, Fraction(FPS)
     info = VideoInfo(path, *clip.size, rate, num, num / FPS, rotation_deg=0, has_audio=False)
     painter = Painter(clip.size, camera_of(clip), body.faces)
-    with VideoWriter(path, info, render=RenderConfig(crf=16, preset="medium")) as video:
+    with VideoWriter(path, info, render=DrawConfig(crf=16, preset="medium")) as video:
         for t in range(num):
             people = [(v[t], look) for v, look in zip(vertices, looks, strict=True)]
             video.write(painter.draw(ground, people, rng), t / FPS)

@@ -17,20 +17,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from eftvideo.fit.people import Camera, fit_people
-from eftvideo.refine.refine_tracks import polish_rows
 from methods import CpuProgress, choose, figures, print_header, print_row
+from stages import fit_people
 
 from eftvideo.bodies import load_body
 from eftvideo.evaluate.bodies import Bodies
 from eftvideo.evaluate.match import match_people, truth_points_px
 from eftvideo.evaluate.score import evaluate
 from eftvideo.evaluate.truth import Truth, load_truth
+from eftvideo.geometry.camera import Camera
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.regressors._load import load_regressor
-from eftvideo.results.result import Result
+from eftvideo.results.result import Result, rows_of
 from eftvideo.results.result_file import load_result
+from eftvideo.setup import Setup
 from eftvideo.types import Detections, FrameDetections
+from eftvideo.types.track import Tracks
 
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
@@ -65,7 +67,7 @@ def print_detector(errors: list[np.ndarray]) -> None:
         print(f"{part:12}" + "".join(f"{c:8.1f}" for c in cells))
 
 
-def as_detected(truth: Truth, result: Result) -> list[FrameDetections]:
+def as_detected(truth: Truth, result: Result) -> Tracks:
     """True keypoints as a detector without errors would report them."""
     points = true_keypoints_px(truth, result)
     limit = np.array([result.width_px, result.height_px])
@@ -82,7 +84,7 @@ def as_detected(truth: Truth, result: Result) -> list[FrameDetections]:
             boxes[at], np.ones(at.sum(), np.float32), keypoints[at], truth.track_id[at]
         )
         frames.append(FrameDetections(int(frame), float(truth.time_s[at][0]), people, is_cut=False))
-    return frames
+    return Tracks.gather(frames)
 
 
 def main() -> None:
@@ -103,13 +105,12 @@ def main() -> None:
         regressor = load_regressor(cfg, "cpu", body)
         scored = []
         for old, truth in zip(seen, truths, strict=True):
-            size = (old.width_px, old.height_px)
-            view = Camera(float(old.focal_length_px[0]), *size)
-            frames, progress = as_detected(truth, old), CpuProgress()
-            with progress.stage("fit", len(frames)):
-                rows = fit_people(frames, regressor, body, view, cfg, "cpu", progress)
-                rows = polish_rows(rows, frames, body, size, cfg.smooth, cfg.eft, "cpu")
-            result = replace(old, **rows)
+            view = Camera(float(old.focal_length_px[0]), old.width_px, old.height_px)
+            setup = Setup(cfg, regressor, body, view)
+            tracks, progress = as_detected(truth, old), CpuProgress()
+            with progress.stage("fit", len(tracks.timeline)):
+                fits = fit_people(tracks, setup)
+            result = replace(old, **rows_of(fits))
             score = evaluate(result, truth, "limbs12", Bodies(body, {body.name: body}), gate=2.0)
             scored.append((score, result, progress.cpu_s["fit"]))
         print_row(way, figures(scored))

@@ -1,8 +1,8 @@
 """What a second look at people who lean does to the detector's keypoints, in four real views.
 
-python benchmarks/second_look.py CALIBRATION CAM1 CAM2 CAM3 CAM4 --work DIR
+python -m benchmarks.second_look CALIBRATION CAM1 CAM2 CAM3 CAM4 --work DIR
 
-The truth is that of benchmarks/multiview.py (docs/multiview.md), of which DIR may be the folder:
+The truth is that of benchmarks/multiview (docs/multiview.md), of which DIR may be the folder:
 limb joints on which three views agree. A joint is grossly wrong if it is off by more than 8 % of
 the box's longer side. Of the errors up to 5 % it also tells, in per cent of the box and for each
 axis, how large the part is that a joint keeps in a view, and the part that changes; which share of
@@ -15,23 +15,34 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from multiview import collect_sightings
-from multiview_calibration import read_qca
-from multiview_observe import choose_athlete, plain_detections, sightings, weight_of
-from multiview_score import GROSS
-from multiview_truth import LIMBS, Truth, find_truth, refine_cameras
 
-from eftvideo.config import RunConfig, SecondLook
+from benchmarks.methods import SHIPPED
+from benchmarks.multiview.calibration import read_qca
+from benchmarks.multiview.observe import (
+    choose_athlete,
+    collect_sightings,
+    plain_tracks,
+    sightings,
+    weight_of,
+)
+from benchmarks.multiview.score import GROSS
+from benchmarks.multiview.truth import LIMBS, Truth, find_truth, refine_cameras
+from eftvideo.config.dotted import set_values
 from eftvideo.train.synthetic.observer import NoiseConfig
-from eftvideo.types import FrameDetections
+from eftvideo.types.track import Tracks
 from eftvideo.video.reader import open_video
 
 SMALL = 0.05
 """Errors up to this share of the box's longer side are the detector's blur, not its mistakes."""
+LOOKS: dict[str, tuple[str, ...]] = {
+    "off": ("detect.second_look.enabled=no", "detect.recover.enabled=no"),
+    "leaning": (),
+    "all": ("detect.second_look.whom=all",),
+}
+"""What each way changes in the shipped settings. Off: nobody lost is searched for either."""
 
 
 def errors(truth: Truth, view: int, keypoints: np.ndarray) -> np.ndarray:
@@ -76,15 +87,13 @@ def trained_with() -> str:
     return described(constant, varying, cfg.jitter_new, cfg.jitter_time_s)
 
 
-def detect(
-    args: argparse.Namespace, which: SecondLook, cfg: RunConfig
-) -> tuple[list[list[FrameDetections]], tuple[int, ...], float]:
+def detect(args: argparse.Namespace, which: str) -> tuple[list[Tracks], tuple[int, ...], float]:
     """Everybody in each clip, the athlete's track in each, and the seconds that it took."""
-    look = replace(cfg, detect=replace(cfg.detect, second_look=which))
+    look = set_values(SHIPPED, LOOKS[which])
     folder = args.work / f"look_{which}"
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    plain = [plain_detections(clip, look, folder) for clip in args.clips]
+    plain = [plain_tracks(clip, look, folder) for clip in args.clips]
     took_s = time.perf_counter() - began
     return plain, choose_athlete(read_qca(args.calibration), plain), took_s
 
@@ -96,17 +105,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    cfg = RunConfig(device="cpu")
-    plain = {which: detect(args, which, cfg) for which in ("off", "leaning", "all")}
+    plain = {which: detect(args, which) for which in LOOKS}
     first, ids, _ = plain["off"]
-    seen = collect_sightings(args.clips, first, ids, cfg, args.work)
+    seen = collect_sightings(args.clips, first, ids, SHIPPED, args.work)
     px, weight = seen[..., :2], weight_of(seen)
     truth = find_truth(refine_cameras(read_qca(args.calibration), px, weight)[0], px, weight)
     fps = float(open_video(args.clips[0]).info.fps)
     print(f"{'second look':12}" + "".join(f"{c.stem:>18}" for c in args.clips) + "  seconds")
-    for which, (clips, ids, took_s) in plain.items():
+    for which, (everybody, ids, took_s) in plain.items():
         print(f"{which:12}", end="")
-        both = [sightings(frames, i) for frames, i in zip(clips, ids, strict=True)]
+        both = [sightings(tracks, i) for tracks, i in zip(everybody, ids, strict=True)]
         for view, (keypoints, boxes) in enumerate(both):
             off = errors(truth, view, keypoints)
             side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)[:, None]

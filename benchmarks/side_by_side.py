@@ -16,18 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from eftvideo.fit.people import fit_people
-from eftvideo.refine.refine_tracks import polish_rows
 from methods import METHODS, choose
+from stages import find_people, fit_people
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RunConfig
-from eftvideo.detect.people import detect_people
 from eftvideo.draw.people import DrawnPeople, drawn_by_run, make_layers
-from eftvideo.pipeline import full_frame_camera
-from eftvideo.progress import Progress
-from eftvideo.regressors._load import load_regressor
 from eftvideo.results.result import Result
+from eftvideo.setup import Setup
 from eftvideo.types import VideoFrame
 from eftvideo.video.images import jpeg_bytes, resize, write_whole, write_words
 from eftvideo.video.reader import VideoReader, open_video
@@ -43,23 +39,11 @@ WAYS = (
 
 def results(clip: VideoReader, cfg: RunConfig, ways: dict[str, RunConfig]) -> dict[str, Result]:
     """What each way says of the frames that were chosen."""
-    body = load_body()
-    frames, view = detect_people(clip, cfg, "cpu", Progress()), full_frame_camera(clip.info, cfg)
-    regressor, size = load_regressor(cfg, "cpu", body), (view.width_px, view.height_px)
-    out = {}
+    tracks, setup, out = find_people(clip, cfg), Setup.load(cfg, clip.info), {}
     for name, way in ways.items():
-        rows = fit_people(frames, regressor, body, view, way, "cpu", Progress())
-        rows = polish_rows(rows, frames, body, size, way.smooth, way.eft, "cpu")
-        out[name] = Result(
-            **rows,
-            source=clip.info.path.name,
-            width_px=size[0],
-            height_px=size[1],
-            fps=clip.info.fps,
-            num_frames=clip.info.num_frames,
-            body_model=body.name,
-            config={},
-        )
+        mine = replace(setup, cfg=way)
+        header = mine.header(clip.info, clip.failures)
+        out[name] = Result.of(fit_people(tracks, mine), header, {})
     return out
 
 
@@ -100,7 +84,7 @@ def drawn(
         turned.append(replace(person, vertices_cam=np.stack([-z, y, x], axis=1) + pelvis))
     images = [frame.image, np.full_like(frame.image, 255)]
     size = (result.width_px, result.height_px)
-    for layer in make_layers(drawn_by_run(cfg.render), body, size, cfg.render.opacity):
+    for layer in make_layers(drawn_by_run(cfg.draw), body, size, cfg.draw.opacity):
         with layer:
             images = [layer.draw(i, p) for i, p in zip(images, (people, turned), strict=True)]
     return images[0], images[1]

@@ -14,40 +14,40 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
-from eftvideo.fit.people import Camera, fit_people
-from eftvideo.refine.refine_tracks import polish_rows
-from methods import CpuProgress, choose
+from methods import AS_FITTED, choose
 from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
-from synthetic import detections, truth_of
+from stages import refined, result_of
+from synthetic import camera_of, tracks_of, truth_of
 
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import RunConfig, SmoothConfig
+from eftvideo.config import GapConfig, RefineConfig, RunConfig, SmoothConfig
 from eftvideo.evaluate.score import evaluate
-from eftvideo.fit.records import Rows
+from eftvideo.fit import fit_tracks
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.results.result import Result
-from eftvideo.track.outliers import soften_outliers
-from eftvideo.types import FrameDetections
+from eftvideo.setup import Setup
+from eftvideo.track import soften_outliers
 
 WRISTS = [SMPL24.index("left_wrist"), SMPL24.index("right_wrist")]
 FAST_M_S = 2.0
 NEAR_FRAMES = 2
 """A fitted peak may be this many frames off the true one."""
-OFF = SmoothConfig(strength=0.0, fill_gaps=False)
+WITH_GAPS = RefineConfig(gaps=GapConfig(enabled=False))
 FINISHES = {
-    "as fitted": (False, OFF),
-    "outliers doubted": (True, OFF),
-    "smoothed 0.5": (True, SmoothConfig(strength=0.5, fill_gaps=False)),
-    "smoothed 1": (True, SmoothConfig(fill_gaps=False)),
-    "smoothed 2": (True, SmoothConfig(strength=2.0, fill_gaps=False)),
-    "smoothed 1, filled": (True, SmoothConfig()),
+    "as fitted": (False, AS_FITTED),
+    "outliers doubted": (True, AS_FITTED),
+    "smoothed 0.5": (True, replace(WITH_GAPS, smooth=SmoothConfig(strength=0.5))),
+    "smoothed 1": (True, WITH_GAPS),
+    "smoothed 2": (True, replace(WITH_GAPS, smooth=SmoothConfig(strength=2.0))),
+    "smoothed 1, filled": (True, RefineConfig()),
 }
 """Whether outliers are doubted before the fit, and what is done after it."""
 COLUMNS = ("mpjpe", "pa_mpjpe", "error_2d", "accel_error", "jitter", "jitter_camera")
@@ -72,17 +72,12 @@ def wrist_peaks(joints: np.ndarray, truth: np.ndarray, present: np.ndarray) -> l
     return out
 
 
-def measure(data: Sequences, i: int, rows: Rows, body: BodyModel) -> dict[str, object]:
+def measure(data: Sequences, i: int, result: Result) -> dict[str, object]:
     """Score one clip."""
-    width, height = (int(v) for v in data.image_size_px[i])
-    header = {"source": data.names[i], "width_px": width, "height_px": height, "config": {}}
-    result = Result(
-        **rows, **header, fps=Fraction(FPS), num_frames=data.num_frames, body_model=body.name
-    )
     scored = evaluate(result, truth_of(data, i), joints="limbs12", gate=2.0)
     joints = np.zeros((data.num_frames, 24, 3))
-    joints[rows["frame"]] = rows["joints3d"]
-    present = np.isin(np.arange(data.num_frames), rows["frame"])
+    joints[result.frame] = result.joints3d
+    present = np.isin(np.arange(data.num_frames), result.frame)
     return {name: scored.overall[name] for name in (*COLUMNS, "jitter_truth")} | {
         "weight": scored.counts["matched"],
         "peaks": wrist_peaks(joints, data.joints[i].numpy(), present),
@@ -95,18 +90,16 @@ def finish_all(
     """Every clip, finished in every way; each is fitted once for each kind of keypoints."""
     out: dict[str, list[dict[str, object]]] = {name: [] for name in FINISHES}
     for i in range(len(data.names)):
-        size = tuple(int(v) for v in data.image_size_px[i])
-        view = Camera(float(data.focal_length_px[i]), *size)
-        seen = detections(data, i)
-        given: dict[bool, list[FrameDetections]] = {False: seen, True: soften_outliers(seen)}
+        setup, seen = Setup(cfg, regressor, body, camera_of(data, i)), tracks_of(data, i, cfg)
         fitted = {
-            doubt: fit_people(frames, regressor, body, view, cfg, "cpu", CpuProgress())
-            for doubt, frames in given.items()
+            False: fit_tracks(seen, setup),
+            True: fit_tracks(soften_outliers(seen, cfg), setup),
         }
-        for name, (doubt, smooth) in FINISHES.items():
-            if len(fitted[doubt]["frame"]):
-                rows = polish_rows(fitted[doubt], given[doubt], body, size, smooth, cfg.eft, "cpu")
-                out[name].append(measure(data, i, rows, body))
+        for name, (doubt, refine) in FINISHES.items():
+            if fitted[doubt].people:
+                fits = refined(fitted[doubt], replace(setup, cfg=replace(cfg, refine=refine)))
+                result = result_of(fits, setup, data.names[i], Fraction(FPS), data.num_frames)
+                out[name].append(measure(data, i, result))
     return out
 
 

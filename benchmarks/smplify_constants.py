@@ -13,26 +13,27 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from methods import with_fit
 from sequences import LIMBS, Sequences, draw_sequences
+from stages import setup_for_crops
 from torch import Tensor
 
-from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import EftConfig, SmplifyConfig
+from eftvideo.bodies import load_body
+from eftvideo.config import RunConfig, SmplifyConfig
 from eftvideo.evaluate import metrics
 from eftvideo.fit import losses
-from eftvideo.fit.eft import fit as eft
-from eftvideo.fit.smplify import fit as smplify
+from eftvideo.fit.batch import Batch
+from eftvideo.fit.tracks import METHODS
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
+from eftvideo.setup import Setup
 from eftvideo.types import Crops, FitResult
 from eftvideo.weights.locate import resolve
 
-Method = Callable[[Model, BodyModel, Crops, FitResult], FitResult]
 COLUMNS = ("mpjpe", "pa_mpjpe", "seen", "seen_median", "true", "steps", "rejected", "ms")
 BASE = SmplifyConfig()
 
@@ -64,32 +65,17 @@ VARIANTS = {
 }
 
 
-def _regressor(model: Model, body: BodyModel, crops: Crops, own: FitResult) -> FitResult:
-    return own
-
-
-def _eft(model: Model, body: BodyModel, crops: Crops, own: FitResult) -> FitResult:
-    return eft.fit_rows(model, body, crops, [None] * len(crops), EftConfig(), own)[0]
-
-
-def _smplify(cfg: SmplifyConfig) -> Method:
-    def method(model: Model, body: BodyModel, crops: Crops, own: FitResult) -> FitResult:
-        return smplify.fit_rows(model, body, crops, [None] * len(crops), cfg, own)[0]
-
-    return method
-
-
-def run(data: Sequences, model: Model, body: BodyModel, method: Method) -> dict[str, float]:
+def run(data: Sequences, setup: Setup) -> dict[str, float]:
     """One way of fitting over all frames; figures are means over person-frames."""
     sums, seconds = dict[str, list[Tensor]](), 0.0
     for t in range(data.num_frames):
         rows = data.present(t)
-        crops = data.crops(t, rows, model.context_offsets_s)
-        own = eft.regress(model, body, crops)
+        crops = data.crops(t, rows, setup.regressor.context_offsets_s)
+        batch = Batch.of(crops, setup)
         began = time.process_time()
-        fit = method(model, body, crops, own)
+        fit = METHODS[setup.cfg.fit.method](batch, setup, None)
         seconds += time.process_time() - began
-        for name, value in figures(data, t, rows, crops, fit, body).items():
+        for name, value in figures(data, t, rows, crops, fit, setup).items():
             sums.setdefault(name, []).append(value)
     rows_of = {k: torch.cat(v).float() for k, v in sums.items()}
     out = {k: v.mean().item() for k, v in rows_of.items()}
@@ -99,14 +85,14 @@ def run(data: Sequences, model: Model, body: BodyModel, method: Method) -> dict[
 
 @torch.no_grad()
 def figures(
-    data: Sequences, t: int, rows: Tensor, crops: Crops, fit: FitResult, body: BodyModel
+    data: Sequences, t: int, rows: Tensor, crops: Crops, fit: FitResult, setup: Setup
 ) -> dict[str, Tensor]:
     """Errors of the fits of one frame, (N,) each."""
-    joints, keypoints = body.joints_and_keypoints(fit.prediction.params)
+    joints, keypoints = setup.body.joints_and_keypoints(fit.prediction.params)
     transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
     pred = losses.project_to_crop(keypoints + transl[:, None], crops)
     true = (data.truth_px[rows, t] - crops.center_px[:, None]) / (crops.size_px / 2)[:, None, None]
-    weight = losses.joint_weights(crops.keypoints[..., 2], EftConfig())
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
     truth = data.joints[rows, t]
     relative = [(j - j[:, :1])[:, LIMBS] for j in (joints, truth)]
     return {
@@ -133,9 +119,10 @@ def main() -> None:
     data = draw_sequences(args.poses, body, num_frames=args.frames, per_clip=args.per_clip)
     print(f"{len(data.names)} sequences of {args.frames} frames from {len(set(data.names))} clips")
     print(f"{'':22}" + "".join(f"{c:>12}" for c in COLUMNS))
-    ways: dict[str, Method] = {"regressor alone": _regressor, "EFT": _eft}
-    for name, method in (ways | {n: _smplify(c) for n, c in VARIANTS.items()}).items():
-        found = run(data, model, body, method)
+    ways = {"regressor alone": {"method": "regress"}, "EFT": {"method": "eft"}}
+    ways |= {n: {"method": "smplify", "smplify": c} for n, c in VARIANTS.items()}
+    for name, changes in ways.items():
+        found = run(data, setup_for_crops(model, body, with_fit(RunConfig(), **changes)))
         print(f"{name:22}" + "".join(f"{found[c]:12.2f}" for c in COLUMNS), flush=True)
 
 

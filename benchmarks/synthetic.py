@@ -20,23 +20,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from eftvideo.fit.people import Camera, fit_people
-from eftvideo.refine.refine_tracks import polish_rows
-from methods import METHODS, CpuProgress, choose, figures, print_header, print_row
+from methods import METHODS, CpuProgress, choose, figures, print_header, print_row, with_fit
 from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
+from stages import fit_people, result_of
 
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import RunConfig
+from eftvideo.config import RunConfig, ShapeConfig
 from eftvideo.evaluate.score import Evaluation, evaluate
 from eftvideo.evaluate.truth import Truth, make_truth
+from eftvideo.geometry.camera import Camera
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.results.result import Result
-from eftvideo.track.left_right import mend_swaps
-from eftvideo.track.outliers import soften_outliers
+from eftvideo.setup import Setup
+from eftvideo.track import mend_left_right, soften_outliers
 from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Detections, FrameDetections
+from eftvideo.types.track import Tracks
 
 STEADY = NoiseConfig(
     bias=(0.004, 0.007, 0.007, 0.008, 0.011, 0.008, 0.007),
@@ -52,8 +53,8 @@ SETS = {
 }
 
 
-def detections(data: Sequences, i: int) -> list[FrameDetections]:
-    """What the detector says of person i, frame by frame, through the program's own mending."""
+def tracks_of(data: Sequences, i: int, cfg: RunConfig) -> Tracks:
+    """What the detector says of person i, with left and right mended as the program does."""
     frames = []
     for t in range(data.num_frames):
         there = bool(data.seen.found[i, t]) and bool((data.seen.keypoints[i, t, :, 2] > 0.3).any())
@@ -66,7 +67,12 @@ def detections(data: Sequences, i: int) -> list[FrameDetections]:
         frames.append(
             FrameDetections(t, t / FPS, people if there else Detections.empty(), is_cut=False)
         )
-    return mend_swaps(frames)
+    return mend_left_right(Tracks.gather(frames), cfg)
+
+
+def camera_of(data: Sequences, i: int) -> Camera:
+    """The camera of clip i."""
+    return Camera(float(data.focal_length_px[i]), *(int(v) for v in data.image_size_px[i]))
 
 
 def truth_of(data: Sequences, i: int) -> Truth:
@@ -87,17 +93,10 @@ def run_one(
     data: Sequences, i: int, cfg: RunConfig, regressor: Regressor, body: BodyModel
 ) -> tuple[Evaluation, Result, float]:
     """Fit and score one clip."""
-    width, height = (int(v) for v in data.image_size_px[i])
-    view = Camera(float(data.focal_length_px[i]), width, height)
-    progress = CpuProgress()
+    setup, progress = Setup(cfg, regressor, body, camera_of(data, i)), CpuProgress()
     with progress.stage("fit", data.num_frames):
-        frames = soften_outliers(detections(data, i))
-        rows = fit_people(frames, regressor, body, view, cfg, "cpu", progress)
-        rows = polish_rows(rows, frames, body, (width, height), cfg.smooth, cfg.eft, "cpu")
-    header = {"source": data.names[i], "width_px": width, "height_px": height, "config": {}}
-    result = Result(
-        **rows, **header, fps=Fraction(FPS), num_frames=data.num_frames, body_model=body.name
-    )
+        fits = fit_people(soften_outliers(tracks_of(data, i, cfg), cfg), setup)
+    result = result_of(fits, setup, data.names[i], Fraction(FPS), data.num_frames)
     scored = evaluate(result, truth_of(data, i), joints="limbs12", gate=2.0)
     return scored, result, progress.cpu_s["fit"]
 
@@ -124,7 +123,8 @@ def main() -> None:
     }
     regressors = dict.fromkeys(ways, load_regressor(next(iter(ways.values())), "cpu", body))
     for path in args.against:
-        other = replace(METHODS["regress"], regressor_weights=path, shape="per-frame")
+        other = with_fit(METHODS["regress"], shape=ShapeConfig(enabled=False))
+        other = replace(other, regressor_weights=path)
         name = f"regress, {Path(path).stem}"
         regressors[name], ways[name] = load_regressor(other, "cpu", body), other
     out = {}

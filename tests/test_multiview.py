@@ -12,14 +12,13 @@ import pytest
 
 from eftvideo.errors import ConfigError
 
-BENCHMARKS = str(Path(__file__).parents[1] / "benchmarks")
-sys.path.insert(0, BENCHMARKS)
+ROOT = str(Path(__file__).parents[1])
+sys.path.insert(0, ROOT)
 try:
-    import multiview_calibration as calibration
-    import multiview_geometry as geometry
-    import multiview_truth as truth_of
+    from benchmarks.multiview import calibration, geometry
+    from benchmarks.multiview import truth as truth_of
 finally:
-    sys.path.remove(BENCHMARKS)
+    sys.path.remove(ROOT)
 
 
 def look_at(position, target=(0.0, 0.0, 1.0)):

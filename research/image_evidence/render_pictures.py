@@ -3,7 +3,7 @@
 python -m research.image_evidence.render_pictures --poses POSES.npz --out FOLDER --split train
     [--num 20000] [--photos CLIP ...]
 
-People, cameras and detector errors are those that the lifter is trained on (eftvideo/synthetic);
+People, cameras and detector errors are those of the lifter's training (eftvideo/train/synthetic);
 each picture is the square crop that the program would cut out of the full frame. Clothes, light,
 background, occluders and other people come by lot; backgrounds are windows of the clips' frames,
 or clouds of colour. `--split test` takes the motion trials that are held out everywhere; give it

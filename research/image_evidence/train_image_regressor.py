@@ -4,7 +4,7 @@ python -m research.image_evidence.train_image_regressor --looks FOLDER --poses P
     --out FOLDER [--steps 8000]
 
 FOLDER of looks: trunk_features.py, so that no step goes through the trunk. At first neck and head
-learn from made-up keypoints alone, of which there is no end (eftvideo/synthetic); then from
+learn from made-up keypoints alone, of which there is no end (eftvideo/train/synthetic); then from
 pictures, with some of those still among them. Trained for what the lifter is trained for
 (eftvideo/train_losses.py), in bfloat16; the weights that are kept are an average over the last
 steps. Goes on from a checkpoint that is there; OUT/hmr.safetensors is for `eftvideo run --regressor

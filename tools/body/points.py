@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from body_source import Array, IntArray
+
+from tools.body.source import Array, IntArray
 
 COCO = [
     "nose",

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from multiview_geometry import View, triangulate
 from scipy.optimize import least_squares
 from scipy.sparse import coo_matrix
 from scipy.spatial.transform import Rotation
 
+from benchmarks.multiview.geometry import View, triangulate
 from eftvideo.errors import ConfigError
 
 QCA_SUBPIXELS = 64.0

@@ -7,9 +7,9 @@ The directions come from published joint positions of the neutral model in its T
 from __future__ import annotations
 
 import numpy as np
-from body_source import MIRROR, Array
 
 from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
+from tools.body.source import MIRROR, Array
 
 PARENTS = SMPL24_PARENTS
 JOINT_NAMES = list(SMPL24)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
-from body_source import MIRROR, Array, IntArray, SourceRig
 from numpy.typing import NDArray
+
+from tools.body.source import MIRROR, Array, IntArray, SourceRig
 
 MAX_VALENCE = 9
 MIN_NORMAL_AGREEMENT = 0.35

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from body_skeleton import JOINT_MIRROR, PELVIS
-from body_source import MIRROR, Array, IntArray
+
+from tools.body.skeleton import JOINT_MIRROR, PELVIS
+from tools.body.source import MIRROR, Array, IntArray
 
 NUM_BETAS = 10
 CANDIDATES_PER_OCTANT = 60

@@ -7,6 +7,7 @@ triangulation picks what agrees. Both kinds are kept in a folder, so that a seco
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -15,14 +16,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-from multiview_geometry import View, robust_triangulate
 
+from benchmarks.multiview.geometry import View, robust_triangulate
+from benchmarks.stages import find_people
 from eftvideo.config import DetectConfig, RunConfig
-from eftvideo.detect.people import detect_people, load_detector
-from eftvideo.progress import Progress
-from eftvideo.types import FrameDetections
+from eftvideo.detect.people import load_detector
+from eftvideo.types.track import Tracks
 from eftvideo.video.reader import open_video
 
+log = logging.getLogger("multiview")
 TURNS_DEG = (-50.0, -25.0, 0.0, 25.0, 50.0)
 CLOSE_UP_PX = 448
 CLOSE_UP_SCALE = 1.35
@@ -46,25 +48,25 @@ def kept(path: Path, key: str, make: Callable[[], Any]) -> Any:
     return value
 
 
-def plain_detections(clip: Path, cfg: RunConfig, work: Path) -> list[FrameDetections]:
-    """What the program itself detects, tracks and mends in a clip."""
+def plain_tracks(clip: Path, cfg: RunConfig, work: Path) -> Tracks:
+    """Whom the program itself detects, tracks and mends in a clip."""
 
-    def make() -> list[FrameDetections]:
+    def make() -> Tracks:
         with open_video(clip, cfg.clip) as video:
-            return detect_people(video, cfg, "cpu", Progress())
+            return find_people(video, cfg)
 
-    return kept(work / f"{clip.stem}_plain.pkl", f"{cfg.clip} {cfg.detect}", make)
+    key = f"{cfg.clip} {cfg.detect} {cfg.keypoints} {cfg.track}"
+    return kept(work / f"{clip.stem}_plain.pkl", key, make)
 
 
-def sightings(frames: Sequence[FrameDetections], track_id: int) -> tuple[np.ndarray, np.ndarray]:
+def sightings(tracks: Tracks, track_id: int) -> tuple[np.ndarray, np.ndarray]:
     """(T, 17, 3) keypoints and (T, 4) boxes of one person; NaN (score 0) where not seen."""
-    keypoints = np.full((len(frames), 17, 3), np.nan)
+    keypoints = np.full((len(tracks.timeline), 17, 3), np.nan)
     keypoints[..., 2] = 0.0
-    boxes = np.full((len(frames), 4), np.nan)
-    for t, frame in enumerate(frames):
-        rows = np.flatnonzero(frame.people.track_id == track_id)
-        if len(rows):
-            keypoints[t], boxes[t] = frame.people.keypoints[rows[0]], frame.people.xyxy[rows[0]]
+    boxes = np.full((len(tracks.timeline), 4), np.nan)
+    for track in tracks.people:
+        if track.track_id == track_id:
+            keypoints[track.at], boxes[track.at] = track.keypoints, track.xyxy
     return keypoints, boxes
 
 
@@ -74,16 +76,12 @@ def weight_of(keypoints: np.ndarray) -> np.ndarray:
     return np.where(score >= MIN_SCORE, score, 0.0)
 
 
-def choose_athlete(
-    views: Sequence[View], plain: Sequence[Sequence[FrameDetections]]
-) -> tuple[int, ...]:
+def choose_athlete(views: Sequence[View], plain: Sequence[Tracks]) -> tuple[int, ...]:
     """The track of each view that is the person whom most views agree on."""
-    choices = []
-    for frames in plain:
-        ids, counts = np.unique(
-            np.concatenate([f.people.track_id for f in frames]), return_counts=True
-        )
-        choices.append(ids[counts >= MIN_SHARE * len(frames)].tolist())
+    choices = [
+        [t.track_id for t in tracks.people if len(t) >= MIN_SHARE * len(tracks.timeline)]
+        for tracks in plain
+    ]
 
     def agreement(ids: tuple[int, ...]) -> int:
         seen = [sightings(f, i)[0][::5] for f, i in zip(plain, ids, strict=True)]
@@ -92,6 +90,23 @@ def choose_athlete(
         return int(found.support[:, found.support.sum(axis=0) >= 3].sum())
 
     return max(product(*choices), key=agreement)
+
+
+def collect_sightings(
+    clips: Sequence[Path],
+    plain: Sequence[Tracks],
+    ids: Sequence[int],
+    cfg: RunConfig,
+    work: Path,
+) -> np.ndarray:
+    """(V, K, T, 17, 3): the program's own keypoints, then those of the close-ups."""
+    out = []
+    for clip, tracks, track_id in zip(clips, plain, ids, strict=True):
+        own, boxes = sightings(tracks, track_id)
+        log.info("%s: close-ups of track %d", clip.name, track_id)
+        near = close_ups(clip, boxes, cfg, work)
+        out.append(np.concatenate([own[None], near]))
+    return np.stack(out)
 
 
 def close_ups(clip: Path, boxes: np.ndarray, cfg: RunConfig, work: Path) -> np.ndarray:

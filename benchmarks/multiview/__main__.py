@@ -1,6 +1,6 @@
 """Four cameras see one athlete: how far one view's fits are off in the others.
 
-python benchmarks/multiview.py CALIBRATION.qca.txt CAM1.mp4 CAM2.mp4 ... --work DIR [--fresh]
+python -m benchmarks.multiview CALIBRATION.qca.txt CAM1.mp4 CAM2.mp4 ... --work DIR [--fresh]
 
 The calibration is refined (cameras.json in the work folder), the athlete's joints are triangulated
 from all views, and every view is then fitted alone. See docs/multiview.md for the columns. Results
@@ -16,40 +16,44 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import numpy as np
-from methods import EFT_CLOSE, SMPLIFY_BEST
-from multiview_calibration import read_qca, save_views
-from multiview_draw import Layer, draw_layers, images_at, save_row
-from multiview_geometry import View
-from multiview_observe import choose_athlete, close_ups, plain_detections, sightings, weight_of
-from multiview_score import Row, in_true_camera, mean_row, score
-from multiview_truth import LIMBS, Truth, find_truth, refine_cameras
 
-import eftvideo
-from eftvideo import pipeline
-from eftvideo.config import ClipConfig, RunConfig, SmoothConfig, SmplifyConfig
+from benchmarks.methods import EFT_CLOSE, NOT_SMOOTHED, SHIPPED, SMPLIFY_BEST, with_fit
+from benchmarks.multiview.calibration import read_qca, save_views
+from benchmarks.multiview.draw import Layer, draw_layers, images_at, save_row
+from benchmarks.multiview.geometry import View
+from benchmarks.multiview.observe import (
+    choose_athlete,
+    collect_sightings,
+    plain_tracks,
+    weight_of,
+)
+from benchmarks.multiview.score import Row, in_true_camera, mean_row, score
+from benchmarks.multiview.truth import LIMBS, Truth, find_truth, refine_cameras
+from benchmarks.stages import fit_people
+from eftvideo.config import ClipConfig, RunConfig, SmplifyConfig
 from eftvideo.errors import ConfigError, EftVideoError
 from eftvideo.results.result import Result
-from eftvideo.types import FrameDetections
+from eftvideo.results.result_file import load_result, save_result
+from eftvideo.setup import Setup
+from eftvideo.types.track import Tracks
+from eftvideo.video.reader import open_video
 
-METHODS: dict[str, dict[str, Any]] = {
-    "regressor": {"method": "regress"},
-    "EFT cold": {"warm_start": False},
-    "EFT warm": {},
-    "EFT warm, not smoothed": {"smooth": SmoothConfig(strength=0.0)},
-    "SMPLify": {"method": "smplify", "smplify": SmplifyConfig(init="mean")},
-    "SMPLify without prior": {
-        "method": "smplify",
-        "smplify": SmplifyConfig(init="mean", prior=False),
-    },
-    "SMPLify from regressor": {"method": "smplify"},
-    "EFT warm, close": {"eft": EFT_CLOSE},
-    "SMPLify, best constants": {"method": "smplify", "smplify": SMPLIFY_BEST},
+METHODS: dict[str, RunConfig] = {
+    "regressor": with_fit(SHIPPED, method="regress"),
+    "EFT cold": with_fit(SHIPPED, warm_start=False),
+    "EFT warm": SHIPPED,
+    "EFT warm, not smoothed": replace(SHIPPED, refine=NOT_SMOOTHED),
+    "SMPLify": with_fit(SHIPPED, method="smplify", smplify=SmplifyConfig(init="mean")),
+    "SMPLify without prior": with_fit(
+        SHIPPED, method="smplify", smplify=SmplifyConfig(init="mean", prior=False)
+    ),
+    "SMPLify from regressor": with_fit(SHIPPED, method="smplify"),
+    "EFT warm, close": with_fit(SHIPPED, eft=EFT_CLOSE),
+    "SMPLify, best constants": with_fit(SHIPPED, method="smplify", smplify=SMPLIFY_BEST),
 }
-"""Name and what it changes in the default configuration; one line adds a method."""
+"""All smoothed, but for one; one line adds a method."""
 
 COLUMNS = ("here_px", "pa_mm", "root_mm", "root_px", "plain_mm", "plain_px", "depth_mm")
 KINDS = ("right", "wrong", "both")
@@ -72,43 +76,25 @@ class Line:
 
 
 def fit_view(
-    clip: Path,
-    frames: list[FrameDetections],
-    athlete: int,
-    cfg: RunConfig,
-    folder: Path,
-    fresh: bool,
+    clip: Path, tracks: Tracks, athlete: int, cfg: RunConfig, folder: Path, fresh: bool
 ) -> Result:
-    """The whole program on one clip, with the people that were detected before; kept in `folder`.
+    """The athlete's bodies, by people who were found before; kept in `folder`.
 
-    Every method sees the same detections, made once: only `detect_people` is stood in for.
+    Every method sees the same detections, made once.
     """
-    cfg = replace(cfg, render=replace(cfg.render, enabled=False))
     path = folder / f"{clip.stem}.npz"
-    if path.is_file() and not fresh:
-        kept = eftvideo.load_result(path)
-        if {k: kept.config.get(k) for k in cfg.to_dict()} == cfg.to_dict():
-            return kept.track(athlete)
-    alone = [replace(f, people=f.people.select(f.people.track_id == athlete)) for f in frames]
-    with mock.patch.object(pipeline, "detect_people", lambda *_: alone):
-        return pipeline.run_video(clip, folder, cfg).track(athlete)
-
-
-def collect_sightings(
-    clips: Sequence[Path],
-    plain: Sequence[list[FrameDetections]],
-    ids: Sequence[int],
-    cfg: RunConfig,
-    work: Path,
-) -> np.ndarray:
-    """(V, K, T, 17, 3): the program's own keypoints, then those of the close-ups."""
-    out = []
-    for clip, frames, track_id in zip(clips, plain, ids, strict=True):
-        own, boxes = sightings(frames, track_id)
-        log.info("%s: close-ups of track %d", clip.name, track_id)
-        near = close_ups(clip, boxes, cfg, work)
-        out.append(np.concatenate([own[None], near]))
-    return np.stack(out)
+    with open_video(clip, cfg.clip) as video:
+        setup = Setup.load(cfg, video.info)
+        if path.is_file() and not fresh:
+            kept = load_result(path)
+            settings = setup.cfg.to_dict()
+            if {k: kept.config.get(k) for k in settings} == settings:
+                return kept
+        alone = tracks.of(t for t in tracks.people if t.track_id == athlete)
+        header = setup.header(video.info, video.failures)
+        result = Result.of(fit_people(alone, setup, video), header, {})
+    save_result(path, result)
+    return result
 
 
 def _kind(row: Row) -> str:
@@ -183,23 +169,21 @@ def draw(
 
 
 def fit_all(
-    clips: Sequence[Path],
-    plain: Sequence[list[FrameDetections]],
+    plain: Sequence[Tracks],
     ids: Sequence[int],
     views: Sequence[View],
-    cfg: RunConfig,
-    work: Path,
-    fresh: bool,
+    args: argparse.Namespace,
 ) -> dict[str, list[Result]]:
     """Each method's fits of each view alone, with that view's focal length."""
     results: dict[str, list[Result]] = {}
-    for name, change in METHODS.items():
-        folder = work / name.replace(",", "").replace(" ", "_")
+    for name, method in METHODS.items():
+        folder = args.work / name.replace(",", "").replace(" ", "_")
         folder.mkdir(exist_ok=True)
-        for clip, frames, track_id, view in zip(clips, plain, ids, views, strict=True):
+        for clip, tracks, track_id, view in zip(args.clips, plain, ids, views, strict=True):
             log.info("%s: %s", clip.name, name)
-            mine = replace(cfg, focal_length_px=float(view.focal_px.mean()), **change)
-            fitted = fit_view(clip, frames, track_id, mine, folder, fresh)
+            focal_px = float(view.focal_px.mean())
+            mine = replace(method, clip=ClipConfig(stride=args.stride), focal_length_px=focal_px)
+            fitted = fit_view(clip, tracks, track_id, mine, folder, args.fresh)
             results.setdefault(name, []).append(fitted)
     return results
 
@@ -227,16 +211,16 @@ def tabulate(
 def run(args: argparse.Namespace) -> None:
     """All of it, in order."""
     args.work.mkdir(parents=True, exist_ok=True)
-    cfg = RunConfig(clip=ClipConfig(stride=args.stride), device="cpu")
+    cfg = replace(SHIPPED, clip=ClipConfig(stride=args.stride))
     rough = read_qca(args.calibration)
     if len(rough) != len(args.clips):
         raise ConfigError(
             f"{args.calibration} has {len(rough)} cameras, but {len(args.clips)} clips were given: "
             "give one clip for each camera, in the same order"
         )
-    plain = [plain_detections(clip, cfg, args.work) for clip in args.clips]
-    times = [[f.frame_index for f in frames] for frames in plain]
-    if any(t != times[0] for t in times):
+    plain = [plain_tracks(clip, cfg, args.work) for clip in args.clips]
+    frames = plain[0].timeline.frame
+    if any(not np.array_equal(tracks.timeline.frame, frames) for tracks in plain):
         raise ConfigError("the clips differ in their number of frames: expected one moment in each")
     ids = choose_athlete(rough, plain)
     print("athlete: track " + ", ".join(f"{i} of {c.stem}" for i, c in zip(ids, args.clips)))  # noqa: B905
@@ -246,8 +230,7 @@ def run(args: argparse.Namespace) -> None:
     save_views(args.work / "cameras.json", views)
     truth = find_truth(views, px, weight)
     print_truth(truth, rough, rms)
-    results = fit_all(args.clips, plain, ids, views, cfg, args.work, args.fresh)
-    frames = np.array(times[0])
+    results = fit_all(plain, ids, views, args)
     table, wrong = tabulate(results, truth, frames)
     print_table(table)
     print_wrong(wrong)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from multiview_geometry import View
-from multiview_observe import weight_of
-from multiview_truth import LIMBS, Truth
 
+from benchmarks.multiview.geometry import View
+from benchmarks.multiview.observe import weight_of
+from benchmarks.multiview.truth import LIMBS, Truth
 from eftvideo.evaluate.metrics import similarity_align
 from eftvideo.geometry.skeletons import COCO17_HIPS
 from eftvideo.results.result import Result

@@ -1,0 +1,1 @@
+"""Measurements, runnable from the repository; docs/accuracy.md has their figures."""
