@@ -11,8 +11,8 @@ import numpy as np
 from eftvideo.config import EftConfig, RenderConfig, RunConfig, SmoothConfig, SmplifyConfig
 from eftvideo.evaluate.score import Evaluation
 from eftvideo.progress import Progress
+from eftvideo.results.result import Result
 from eftvideo.types import FILLED
-from eftvideo.types.result import Result
 
 SHIPPED = RunConfig(render=RenderConfig(enabled=False), device="cpu")
 SMPLIFY_BEST = replace(

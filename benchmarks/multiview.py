@@ -32,8 +32,8 @@ import eftvideo
 from eftvideo import pipeline
 from eftvideo.config import ClipConfig, RunConfig, SmoothConfig, SmplifyConfig
 from eftvideo.errors import ConfigError, EftVideoError
+from eftvideo.results.result import Result
 from eftvideo.types import FrameDetections
-from eftvideo.types.result import Result
 
 METHODS: dict[str, dict[str, Any]] = {
     "regressor": {"method": "regress"},

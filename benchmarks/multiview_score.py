@@ -12,8 +12,8 @@ from multiview_truth import LIMBS, Truth
 
 from eftvideo.evaluate.metrics import similarity_align
 from eftvideo.geometry.skeletons import COCO17_HIPS
+from eftvideo.results.result import Result
 from eftvideo.types import REJECTED
-from eftvideo.types.result import Result
 
 GROSS = 0.08
 """A detected joint is grossly wrong if off by more than this share of the box's longer side."""

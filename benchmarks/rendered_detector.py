@@ -28,9 +28,9 @@ from eftvideo.evaluate.score import evaluate
 from eftvideo.evaluate.truth import Truth, load_truth
 from eftvideo.geometry.skeletons import COCO17, SMPL24
 from eftvideo.regressors._load import load_regressor
+from eftvideo.results.result import Result
+from eftvideo.results.result_file import load_result
 from eftvideo.types import Detections, FrameDetections
-from eftvideo.types.result import Result
-from eftvideo.types.result_file import load_result
 
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 

@@ -27,8 +27,8 @@ from eftvideo.draw.people import DrawnPeople, drawn_by_run, make_layers
 from eftvideo.pipeline import full_frame_camera
 from eftvideo.progress import Progress
 from eftvideo.regressors._load import load_regressor
+from eftvideo.results.result import Result
 from eftvideo.types import VideoFrame
-from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, resize, write_whole, write_words
 from eftvideo.video.reader import VideoReader, open_video
 

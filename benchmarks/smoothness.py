@@ -32,9 +32,9 @@ from eftvideo.fit.records import Rows
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
+from eftvideo.results.result import Result
 from eftvideo.track.outliers import soften_outliers
 from eftvideo.types import FrameDetections
-from eftvideo.types.result import Result
 
 WRISTS = [SMPL24.index("left_wrist"), SMPL24.index("right_wrist")]
 FAST_M_S = 2.0

@@ -31,12 +31,12 @@ from eftvideo.evaluate.score import Evaluation, evaluate
 from eftvideo.evaluate.truth import Truth, make_truth
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
+from eftvideo.results.result import Result
 from eftvideo.track.left_right import mend_swaps
 from eftvideo.track.outliers import soften_outliers
 from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Detections, FrameDetections
-from eftvideo.types.result import Result
 
 STEADY = NoiseConfig(
     bias=(0.004, 0.007, 0.007, 0.008, 0.011, 0.008, 0.007),

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.types.result import Result
-from eftvideo.types.result_file import load_result
+from eftvideo.results.result import Result
+from eftvideo.results.result_file import load_result
 
 WRISTS = [SMPL24.index("left_wrist"), SMPL24.index("right_wrist")]
 

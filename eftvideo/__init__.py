@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eftvideo.config import RunConfig as RunConfig
     from eftvideo.pipeline import run_video as run_video
-    from eftvideo.types.result import Result as Result
-    from eftvideo.types.result_file import load_result as load_result
+    from eftvideo.results.result import Result as Result
+    from eftvideo.results.result_file import load_result as load_result
 
 try:
     __version__ = _version("eftvideo")
@@ -25,8 +25,8 @@ except PackageNotFoundError:  # a checkout on the path that is not installed
 _HOMES = {
     "RunConfig": "eftvideo.config",
     "run_video": "eftvideo.pipeline",
-    "Result": "eftvideo.types.result",
-    "load_result": "eftvideo.types.result_file",
+    "Result": "eftvideo.results.result",
+    "load_result": "eftvideo.results.result_file",
 }
 __all__ = ["Result", "RunConfig", "__version__", "load_result", "run_video"]
 

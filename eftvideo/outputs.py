@@ -8,8 +8,8 @@ from pathlib import Path
 
 from eftvideo.config import DrawConfig
 from eftvideo.errors import VideoWriteError
-from eftvideo.types.result import Result
-from eftvideo.types.result_file import save_result
+from eftvideo.results.result import Result
+from eftvideo.results.result_file import save_result
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,23 @@ python examples/01_python_api.py CLIP FOLDER
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import eftvideo
 from eftvideo.bodies import load_body
-from eftvideo.bodies.posing import vertices
+from eftvideo.config.dotted import set_values
+from eftvideo.results.posing import vertices
 
 clip = (
     Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("sports2d_demo_short.mp4")
 )
 folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("out/example")
 
-# Every option is a field of RunConfig; `replace` changes some and keeps the others.
+# Every setting is a field of RunConfig; `eftvideo config` lists them.
 cfg = eftvideo.RunConfig()
-cfg = replace(cfg, render=replace(cfg.render, enabled=False), eft=replace(cfg.eft, num_steps=10))
+cfg = set_values(cfg, ["draw.enabled=no", "fit.eft.num_steps=10"])
 eftvideo.run_video(clip, folder, cfg)
 
 # What run_video returned is also in the file.

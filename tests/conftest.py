@@ -17,7 +17,7 @@ from tests.media import ffmpeg, make_clip
 if TYPE_CHECKING:
     from eftvideo.bodies import BodyModel
     from eftvideo.regressors.lifter import Model
-    from eftvideo.types.result import Result
+    from eftvideo.results.result import Result
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eftvideo` does, before torch is imported
 # What a shell starts in the background ignores interrupts, and so would all that tests start.

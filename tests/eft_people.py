@@ -1,13 +1,14 @@
 """People for the tests of EFT: poses that the regressor half knows, seen without errors."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import torch
 
-from eftvideo.config import EftConfig, FitConfig, RunConfig
-from eftvideo.fit import eft
+from eftvideo.config import CropConfig, EftConfig, FitConfig, KeypointConfig, RunConfig
 from eftvideo.fit.batch import Batch
 from eftvideo.fit.eft.engine import Engine
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.fit.eft.slots import PersonFrames
 from eftvideo.geometry import camera
 from eftvideo.geometry.camera import Camera
@@ -18,15 +19,22 @@ from eftvideo.types import Crops, SmplParams
 VIEW = Camera(1400.0, 1280, 720)
 
 
-def setup_of(regressor, body, eft=None, **fit):
+def setup_of(regressor, body, eft=None, keypoints=None, **fit):
     """What a run works with; `fit` are other settings of `FitConfig`."""
-    cfg = RunConfig(fit=FitConfig(eft=eft or EftConfig(), **fit))
-    return Setup(cfg, regressor, body, VIEW)
+    fit = FitConfig(eft=eft or EftConfig(), **fit)
+    return Setup(RunConfig(fit=fit, keypoints=keypoints or KeypointConfig()), regressor, body, VIEW)
+
+
+def no_network(**more):
+    """A regressor that is asked nothing but what is said here."""
+    known = {"needs": "keypoints", "context_offsets_s": (), "crop": CropConfig()}
+    known |= {"rates": {"head": 1e-3}, "tunable": lambda which: []}
+    return SimpleNamespace(**(known | more))
 
 
 def fit_cold(setup, crops):
     """EFT of N people, everybody alone."""
-    return eft.fit(Batch.of(crops, setup), setup)
+    return fit_eft(Batch.of(crops, setup), setup)
 
 
 def fit_from(setup, crops, starts=None):

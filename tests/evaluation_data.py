@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from eftvideo.evaluate.truth import Truth, make_truth
-from eftvideo.types.result import Result, empty_rows, typed_rows
+from eftvideo.results.result import Result, empty_rows, typed_rows
 
 FOCAL_PX, WIDTH, HEIGHT, FPS, CROP_PX = 1000.0, 1280, 720, 25, 448.0
 POSE = np.random.default_rng(3).normal(0.0, 0.4, (24, 3))

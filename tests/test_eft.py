@@ -8,12 +8,13 @@ import torch
 
 from eftvideo.config import AcceptConfig, EftConfig
 from eftvideo.errors import ConfigError
-from eftvideo.fit import eft, losses
+from eftvideo.fit import losses
 from eftvideo.fit.accept import acceptable
 from eftvideo.fit.answer import answer
 from eftvideo.fit.batch import Batch, Group, Streams
 from eftvideo.fit.chunks import Chunk
 from eftvideo.fit.crops import Rows
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.fit.eft.tuned_weights import Weights
 from eftvideo.fit.optimizer import Adam
 from eftvideo.fit.projection import projected
@@ -97,11 +98,11 @@ def test_warm_start_forgets_after_a_gap(regressor, body):
     gap_s = setup.cfg.fit.max_warm_gap_s
     at, who = np.array([0, 1, 2, 3, 3]), np.array([0, 1, 0, 0, 1])
     rows = Rows(who, np.array([0, 0, 1, 2, 1]), at, np.array([0.0, gap_s / 2, gap_s, 5.0])[at])
-    streams = Group([Chunk(0, 0, 4)], [rows]).streams(setup.cfg.fit)
+    streams = Group([Chunk(0, 0, 4)], [rows]).streams(gap_s)
     assert streams.rows == ((0, 2, 3), (1, 4))
     assert streams.cold.tolist() == [True, True, False, True, True]
     crops, _ = people(regressor, body, 1)
-    fit = eft.fit(Batch.of(Crops.cat([crops] * 5), setup, streams), setup)
+    fit = fit_eft(Batch.of(Crops.cat([crops] * 5), setup, streams), setup)
     cams = fit.prediction.pred_cam
     for row in (1, 3, 4):
         assert torch.equal(cams[row], cams[0])
@@ -125,7 +126,7 @@ def test_sequences_go_on_alone_as_frame_by_frame(regressor, body):
     streams = Streams(((0, 1, 2), (3, 4), (5,)), cold)
     setup = setup_of(regressor, body, replace(CFG, max_people=2))
     done = []
-    fit = eft.fit(
+    fit = fit_eft(
         Batch.of(crops, setup, streams), setup, done=lambda rows, _: done.extend(rows.tolist())
     )
     assert sorted(done) == list(range(6))
@@ -184,13 +185,12 @@ def test_each_limit_rejects_alone(regressor, body):
     cam[5, 0] = 2.0 * crops.focal_length_px[5] / (crops.size_px[5] * (cfg.min_depth_m - 0.05))
     cam[6, 0] = -cam[6, 0]
     tuned = Prediction(replace(params, betas=betas, body_pose=pose), cam)
-    assert acceptable(tuned, own, loss_px, crops, cfg).tolist() == [True] + [False] * 6
-    no_pose = replace(cfg, max_pose_change_rad=None)
-    assert acceptable(tuned, own, loss_px, crops, no_pose).tolist() == [
-        *[True, False, False, False],
-        *[True, False, False],
-    ]
-    off = replace(cfg, enabled=False)
+    assert acceptable(tuned, own, loss_px, crops, setup).tolist() == [True] + [False] * 6
+    sane = [True, False, False, False, True, False, False]
+    for other in ({"accept": replace(cfg, max_pose_change_rad=None)}, {"method": "smplify"}):
+        setup = setup_of(regressor, body, **other)
+        assert acceptable(tuned, own, loss_px, crops, setup).tolist() == sane
+    off = setup_of(regressor, body, accept=replace(cfg, enabled=False))
     assert acceptable(tuned, own, loss_px, crops, off).tolist() == [True] * 6 + [False]
 
 

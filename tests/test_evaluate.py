@@ -14,7 +14,7 @@ from eftvideo.errors import ConfigError
 from eftvideo.evaluate.score import JOINT_SETS, UNITS, evaluate
 from eftvideo.evaluate.truth import save_truth
 from eftvideo.geometry.skeletons import COCO17, SMPL24
-from eftvideo.types.result_file import save_result
+from eftvideo.results.result_file import save_result
 
 ONE = people((1, list(range(6)), 0.0))
 

@@ -15,8 +15,8 @@ from eftvideo.evaluate.bodies import H36M17, Bodies
 from eftvideo.evaluate.score import evaluate
 from eftvideo.evaluate.truth import Truth, load_truth, make_truth, save_truth
 from eftvideo.geometry.rotations import axis_angle_to_matrix
+from eftvideo.results.result_file import save_result
 from eftvideo.types import SmplParams
-from eftvideo.types.result_file import save_result
 
 ROWS = people((1, [0, 1, 2], 0.0), (2, [1], 1.0))
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import EXAMPLE, ROOT, FinishedRun
 from media import ffmpeg
 
-from eftvideo.types.result_file import load_result
+from eftvideo.results.result_file import load_result
 from eftvideo.video.probe import probe
 
 SCRIPTS = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))

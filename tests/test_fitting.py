@@ -13,9 +13,9 @@ from eftvideo.fit.crops import CropMaker, context
 from eftvideo.geometry.crops import to_crop
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.progress import Progress
+from eftvideo.results.result import rows_of, typed_rows
 from eftvideo.setup import Setup
 from eftvideo.types import Detections, FrameDetections, SmplParams
-from eftvideo.types.result import rows_of, typed_rows
 from eftvideo.types.track import Tracks
 from tests.eft_people import VIEW
 

@@ -5,8 +5,8 @@ import torch
 
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.refine.gaps import fill_gaps
+from eftvideo.results.result import empty_rows, typed_rows
 from eftvideo.types import FILLED, Detections, FrameDetections
-from eftvideo.types.result import empty_rows, typed_rows
 
 
 def clip(num, cuts=()):

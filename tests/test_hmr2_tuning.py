@@ -14,7 +14,7 @@ from eftvideo.errors import ConfigError
 from eftvideo.fit.answer import answer
 from eftvideo.geometry import camera
 from eftvideo.regressors.hmr2 import Model
-from eftvideo.types.result_file import load_result
+from eftvideo.results.result_file import load_result
 from tests.eft_people import fit_cold, setup_of
 
 TUNE = tuple(Model.rates)

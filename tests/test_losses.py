@@ -12,9 +12,11 @@ from eftvideo.config import EftConfig, KeypointConfig
 from eftvideo.fit import losses
 from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops, Prediction, SmplParams
+from tests.eft_people import no_network, setup_of
 
 CFG = EftConfig()
 SEEN = KeypointConfig()
+SETUP = setup_of(no_network(), None, CFG, SEEN)
 
 
 def random_crops(num=4, seed=0):
@@ -29,23 +31,23 @@ def random_crops(num=4, seed=0):
     )
 
 
-def loss_of(pred, crops, weight=None, betas=None, scale=1.0, cfg=CFG):
-    num = len(crops)
+def loss_of(pred, crops, weight=None, betas=None, scale=1.0, cfg=CFG, seen=SEEN):
+    num, setup = len(crops), setup_of(no_network(), None, cfg, seen)
     if weight is None:
-        weight = losses.joint_weights(crops.keypoints[..., 2], SEEN)
+        weight = losses.joint_weights(crops.keypoints[..., 2], setup)
     betas = torch.zeros(num, 10).double() if betas is None else betas
     pred_cam = torch.tensor([[scale, 0.0, 0.0]]).double().expand(num, 3)
     eye = torch.eye(3).double()
     params = SmplParams(eye.expand(num, 3, 3), eye.expand(num, 23, 3, 3), betas)
     robust_px = torch.full((num, 1), cfg.robust_px).double()
     answer = Prediction(params, pred_cam)
-    return losses.eft_loss(pred, answer, crops, weight, robust_px, cfg)
+    return losses.eft_loss(pred, answer, crops, weight, robust_px, setup)
 
 
 def test_joint_weights():
     score = torch.full((2, 17), 0.8)
     score[1, 7] = SEEN.min_score - 0.01
-    weight = losses.joint_weights(score, SEEN)
+    weight = losses.joint_weights(score, SETUP)
     body = set(range(17)) - set(COCO17_FACE) - set(COCO17_HIPS)
     assert weight[0, list(body)].tolist() == pytest.approx([0.8] * 10)
     assert weight[0, list(COCO17_FACE)].tolist() == pytest.approx([0.8 * SEEN.face_weight] * 5)
@@ -59,7 +61,7 @@ def test_four_joints_of_the_body_are_enough_a_face_is_not():
     weight[1, 13:17] = 0.9  # both lower legs
     weight[2, [0, 1, 2, 5, 6, 7]] = 0.5
     weight[3, 14:17] = 0.9
-    assert losses.enough_joints(weight, SEEN).tolist() == [False, True, True, False]
+    assert losses.enough_joints(weight, SETUP).tolist() == [False, True, True, False]
 
 
 def test_weighted_mean_and_nobody_seen():
@@ -76,11 +78,11 @@ def test_weighted_median():
 
 def test_the_robust_scale_widens_only_where_most_of_the_body_is_off():
     crops = random_crops(3)
-    weight = losses.joint_weights(crops.keypoints[..., 2], SEEN)
+    weight = losses.joint_weights(crops.keypoints[..., 2], SETUP)
     pred = crops.keypoints[..., :2].clone()
     pred[1, 7:9, 0] += 80.0 / losses.CROP_HALF_PX  # an arm
     pred[2, :, 0] += 80.0 / losses.CROP_HALF_PX
-    scale = losses.robust_scale_px(pred, crops, weight, CFG)
+    scale = losses.robust_scale_px(pred, crops, weight, CFG.robust_px)
     assert scale.tolist() == pytest.approx([CFG.robust_px, CFG.robust_px, 80.0])
     pred = pred.requires_grad_(True)
     loss = losses.weighted_mean(
@@ -120,7 +122,7 @@ def test_leg_direction_by_hand():
     assert too_short.tolist() == hidden.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_leg_loss_heeds_whoever_is_seen_whatever_the_ankles_weigh():
+def test_the_term_of_the_legs_heeds_whoever_is_seen_whatever_the_ankles_weigh():
     crops = random_crops(2)
     keypoints = crops.keypoints.clone()
     knee, ankle = COCO17.index("left_knee"), COCO17.index("left_ankle")
@@ -131,9 +133,8 @@ def test_leg_loss_heeds_whoever_is_seen_whatever_the_ankles_weigh():
     pred[:, ankle] = pred[:, knee] + torch.tensor([0.5, 0.0]).double()
     cfg, light = replace(CFG, leg_weight=0.005), replace(SEEN, ankle_weight=0.0)
     for seen in (SEEN, light):
-        legs = losses.leg_loss(pred, crops, cfg, seen)
+        legs = loss_of(pred, crops, cfg=cfg, seen=seen) - loss_of(pred, crops, seen=seen)
         torch.testing.assert_close(legs, torch.tensor([0.005, 0.0]).double())
-    assert not losses.leg_loss(pred, crops, CFG, SEEN).any()
 
 
 def test_loss_of_a_perfect_fit_is_only_the_camera_term():
@@ -161,7 +162,7 @@ def test_a_gross_keypoint_error_cannot_rule():
     off = crops.keypoints[..., :2].clone()
     off[0, COCO17.index("left_wrist")] += 50.0
     rise = loss_of(off, crops) - loss_of(crops.keypoints[..., :2], crops)
-    weight = losses.joint_weights(crops.keypoints[..., 2], SEEN)
+    weight = losses.joint_weights(crops.keypoints[..., 2], SETUP)
     ceiling = CFG.reproject_weight * (CFG.robust_px / losses.CROP_HALF_PX) ** 2 / weight.sum()
     assert 0.9 * ceiling < rise.item() < ceiling + 1e-9
 

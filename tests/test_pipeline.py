@@ -26,9 +26,9 @@ from eftvideo.config import (
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.pipeline import run_video
 from eftvideo.progress import Progress
+from eftvideo.results.result import Result
+from eftvideo.results.result_file import load_result
 from eftvideo.types import FITTED, REJECTED
-from eftvideo.types.result import Result
-from eftvideo.types.result_file import load_result
 from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video
 from eftvideo.weights import locate as weights

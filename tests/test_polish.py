@@ -11,8 +11,8 @@ from eftvideo.bodies import load_body
 from eftvideo.config import EftConfig, SmoothConfig
 from eftvideo.fit.records import refresh
 from eftvideo.geometry.rotations import axis_angle_to_matrix
+from eftvideo.results.result import empty_rows, typed_rows
 from eftvideo.types import FILLED, FITTED, REJECTED, Detections, FrameDetections, SmplParams
-from eftvideo.types.result import empty_rows, typed_rows
 
 SIZE = (1280, 720)
 FOCAL = 1400.0

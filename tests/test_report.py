@@ -21,8 +21,8 @@ from eftvideo.report import pictures as report_pictures
 from eftvideo.report.charts import WIDTH, TimeAxis, css_colour, pieces, tracks_chart
 from eftvideo.report.pictures import rejected_rows, worst_rows
 from eftvideo.report.write import write_report
+from eftvideo.results.result import empty_rows
 from eftvideo.types import FILLED, FITTED, REJECTED
-from eftvideo.types.result import empty_rows
 
 VOID = {"meta", "img", "br", "rect", "line"}
 

@@ -12,7 +12,6 @@ from media import make_clip
 from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
-from eftvideo.bodies.posing import body_of, vertices
 from eftvideo.cli.app import app
 from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
 from eftvideo.draw.panels import panel_layout
@@ -20,7 +19,8 @@ from eftvideo.draw.result import render_result, stored
 from eftvideo.draw.views import OWN, Ground, fit_ground, floor_lines, look, make_view
 from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.pipeline import run_video
-from eftvideo.types.result import empty_rows
+from eftvideo.results.posing import body_of, vertices
+from eftvideo.results.result import empty_rows
 from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from eftvideo.errors import ResultFormatError, VideoWriteError
-from eftvideo.types import result as results
-from eftvideo.types.result import Result, empty_rows, typed_rows
-from eftvideo.types.result_file import load_result, save_result
+from eftvideo.results import result as results
+from eftvideo.results.result import Result, empty_rows, typed_rows
+from eftvideo.results.result_file import load_result, save_result
 
 HEADER = {
     "source": "Clip [1].mp4",

@@ -5,8 +5,8 @@ import pytest
 
 from eftvideo.config import EftConfig
 from eftvideo.refine.realign import settle_rows
+from eftvideo.results.result import empty_rows
 from eftvideo.types import FILLED
-from eftvideo.types.result import empty_rows
 
 SIZE = (1280, 720)
 FOCAL, DEPTH, CROP = 1000.0, 5.0, 448.0

@@ -20,9 +20,9 @@ from eftvideo.geometry.crops import crop_people
 from eftvideo.geometry.robust import robust_mean
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.geometry.skeletons import SMPL24_PARENTS
+from eftvideo.results.result import rows_of
 from eftvideo.setup import Setup
 from eftvideo.types import Detections, FrameDetections, Prediction, SmplParams
-from eftvideo.types.result import rows_of
 from eftvideo.types.track import Tracks
 from tests.eft_people import VIEW
 

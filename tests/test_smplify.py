@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo.config import AcceptConfig, FitConfig, KeypointConfig, RunConfig, SmplifyConfig
+from eftvideo.config import AcceptConfig, KeypointConfig, SmplifyConfig
 from eftvideo.evaluate.metrics import pa_mpjpe
-from eftvideo.fit import eft, losses, smplify
+from eftvideo.fit import losses
 from eftvideo.fit.answer import answer
 from eftvideo.fit.batch import Batch, Streams
 from eftvideo.fit.eft.engine import Engine
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.fit.optimizer import Adam
 from eftvideo.fit.projection import projected
-from eftvideo.fit.smplify.fit import fit_rows
+from eftvideo.fit.smplify.fit import fit_rows, fit_smplify
 from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, load_pose_prior, wrong_bend
 from eftvideo.fit.smplify.stages import FOCAL_PX, Stages, from_row, to_row
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.setup import Setup
 from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
-from tests.eft_people import VIEW
+from tests import eft_people
 
 FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 FEW = SmplifyConfig(camera_steps=12, body_steps=25, stall_steps=50)
@@ -62,9 +62,9 @@ def scene(body, prior):
     return crops_of(body, params, transl), params, transl
 
 
-def setup_of(regressor, body, cfg=None, keypoints=None, accept=None):
-    fit = FitConfig("smplify", smplify=cfg or SmplifyConfig(), accept=accept or AcceptConfig())
-    return Setup(RunConfig(fit=fit, keypoints=keypoints or KeypointConfig()), regressor, body, VIEW)
+def setup_of(regressor, body, cfg=None, **other):
+    cfg = cfg or SmplifyConfig()
+    return eft_people.setup_of(regressor, body, method="smplify", smplify=cfg, **other)
 
 
 def fit(regressor, body, crops, cfg, starts=None):
@@ -246,19 +246,20 @@ def test_same_errors_as_eft(regressor, body, scene):
     score = crops.keypoints[..., 2].clone()
     score[0, 9:] = 0.45
     crops = replace(crops, keypoints=torch.cat([crops.keypoints[..., :2], score[..., None]], -1))
-    setup = setup_of(regressor, body, FEW, keypoints)
+    setup = setup_of(regressor, body, FEW, keypoints=keypoints)
     batch = Batch.of(crops, setup)
     stages, engine = Stages(crops, setup, None), Engine(batch, setup)
     assert torch.equal(stages.seen, engine.weight)
     assert torch.equal(stages.enough, engine.enough)
-    want = losses.joint_weights(score, keypoints)
+    want = losses.joint_weights(score, setup)
     assert torch.equal(stages.seen, want) and not want[0, 9:].any()
-    fits = [method.fit(batch, setup) for method in (eft, smplify)]
+    fits = [method(batch, setup) for method in (fit_eft, fit_smplify)]
     assert torch.equal(fits[0].loss_px_start, fits[1].loss_px_start)
     assert all((f.status == FITTED).all() for f in fits)
-    never = setup_of(regressor, body, FEW, keypoints, AcceptConfig(max_loss_px=1e-3))
-    for method in (eft, smplify):
-        assert (method.fit(batch, never).status == REJECTED).all()
+    accept = AcceptConfig(max_loss_px=1e-3)
+    never = setup_of(regressor, body, FEW, keypoints=keypoints, accept=accept)
+    for method in (fit_eft, fit_smplify):
+        assert (method(batch, never).status == REJECTED).all()
 
 
 def test_rejects_nobody_where_every_fit_is_accepted(regressor, body, scene):
@@ -268,7 +269,7 @@ def test_rejects_nobody_where_every_fit_is_accepted(regressor, body, scene):
     keypoints[1, 5:, 2] = 0.05  # too few joints
     crops = replace(crops, keypoints=keypoints)
     setup = setup_of(regressor, body, FEW, accept=AcceptConfig(enabled=False))
-    result = smplify.fit(Batch.of(crops, setup), setup)
+    result = fit_smplify(Batch.of(crops, setup), setup)
     assert result.status.tolist() == [FITTED, REJECTED, FITTED, FITTED]
     assert result.loss_px[0] > AcceptConfig().max_loss_px
 
@@ -277,8 +278,9 @@ def test_may_end_far_from_the_regressors_pose(regressor, body, scene):
     accept = AcceptConfig(max_pose_change_rad=1e-3)
     setup = setup_of(regressor, body, FEW, accept=accept)
     batch = Batch.of(scene[0], setup)
-    assert (smplify.fit(batch, setup).status == FITTED).all()
-    assert (eft.fit(batch, setup).status == REJECTED).all()
+    assert (fit_smplify(batch, setup).status == FITTED).all()
+    setup = eft_people.setup_of(regressor, body, accept=accept)
+    assert (fit_eft(batch, setup).status == REJECTED).all()
 
 
 def test_streams_go_on_as_frame_by_frame(regressor, body, scene):
@@ -287,7 +289,7 @@ def test_streams_go_on_as_frame_by_frame(regressor, body, scene):
     cold = np.array([False, False, False, True, False])
     setup = setup_of(regressor, body, FEW)
     batch, done = Batch.of(crops, setup, Streams(((0, 2, 4), (1, 3)), cold)), []
-    result = smplify.fit(batch, setup, lambda rows, px: done.append((rows.tolist(), len(px))))
+    result = fit_smplify(batch, setup, lambda rows, px: done.append((rows.tolist(), len(px))))
     assert done == [([0, 1], 2), ([2, 3], 2), ([4], 1)]
     for rows in ([0, 2, 4], [1], [3]):
         states = None

@@ -19,11 +19,11 @@ from media import make_clip
 from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
-from eftvideo.bodies.posing import vertices
 from eftvideo.cli.app import app
 from eftvideo.draw.views import look
 from eftvideo.errors import ConfigError, MissingDependencyError
-from eftvideo.types.result import empty_rows
+from eftvideo.results.posing import vertices
+from eftvideo.results.result import empty_rows
 from eftvideo.viewer import timeline as viewer_data
 from eftvideo.viewer.places import FOV, PLACES, camera_fov, frustum_scale, look_from
 from eftvideo.viewer.server import LOOPBACK, Viewer

@@ -29,8 +29,8 @@ from eftvideo.config import RerenderConfig
 from eftvideo.draw.result import render_result
 from eftvideo.exporters._export import export_result
 from eftvideo.geometry.skeletons import SMPL24
-from eftvideo.types.result import Result
-from eftvideo.types.result_file import load_result
+from eftvideo.results.result import Result
+from eftvideo.results.result_file import load_result
 
 LIMIT_MM, LIMIT_OUTLINE = 1.0, 0.95
 VALIDATE = """

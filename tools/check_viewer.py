@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from chromium import DESKTOP, PHONE, Chromium
 
-from eftvideo.types.result_file import load_result
+from eftvideo.results.result_file import load_result
 from eftvideo.viewer.server import Viewer
 
 Line = tuple[str, bool, str]

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from eftvideo.cli.render import Body
+from eftvideo.cli.screen import errors, one_line_errors, output
 from eftvideo.errors import ConfigError
 
 _HELP = """
-Look at a result in the browser: bodies in 3D, camera, timeline. Needs pip install 'eftvideo[view]'.
+Look at a result in the browser: bodies in 3D, camera, timeline (pip install 'eftvideo\\[view]').
 
 Only this machine can reach the page unless you give another --host; there is no password.
 """
 _LOOPBACK = "127.0.0.1"
 
 
-def register(
-    app: typer.Typer,
-    output: Console,
-    one_line_errors: Callable[[], AbstractContextManager[None]],
-    errors: Console,
-) -> None:
+def register(app: typer.Typer) -> None:
     """Put the command onto the command line."""
 
     @app.command(help=_HELP)
@@ -51,7 +44,7 @@ def register(
             if not 0 < port < 65536:
                 raise ConfigError(f"--port must be 1 to 65535, but got {port}")
             from eftvideo.cli import console
-            from eftvideo.types.result_file import load_result
+            from eftvideo.results.result_file import load_result
             from eftvideo.viewer.server import Viewer
 
             console.set_up_logging(errors, quiet=False, verbose=False)

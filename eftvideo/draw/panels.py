@@ -15,8 +15,8 @@ from eftvideo.config import DrawConfig, RerenderConfig
 from eftvideo.draw.people import DrawnPeople, make_layers
 from eftvideo.draw.views import View, fit_ground, floor_lines, make_view
 from eftvideo.renderers import DrawnPerson
+from eftvideo.results.result import Result
 from eftvideo.types import VideoFrame
-from eftvideo.types.result import Result
 from eftvideo.video.images import draw_lines, resize, write_words
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import numpy as np
 
 from eftvideo import plugins
 from eftvideo.bodies import BodyModel
-from eftvideo.bodies.posing import vertices
 from eftvideo.config import DrawConfig
 from eftvideo.errors import MissingDependencyError
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
+from eftvideo.results.posing import vertices
+from eftvideo.results.result import Result
 from eftvideo.types import FILLED, REJECTED
-from eftvideo.types.result import Result
 
 log = logging.getLogger(__name__)
 

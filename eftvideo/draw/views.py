@@ -13,7 +13,7 @@ import numpy as np
 
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.renderers import DrawnPerson
-from eftvideo.types.result import Result
+from eftvideo.results.result import Result
 
 VIEWS = ("overlay", "side", "top", "front", "turntable")
 """overlay: the clip's own camera; front: level, from the clip's side; side: from the right."""

@@ -18,8 +18,8 @@ from eftvideo.bodies import BodyModel
 from eftvideo.errors import ConfigError
 from eftvideo.evaluate.truth import Truth
 from eftvideo.geometry.rotations import axis_angle_to_matrix
+from eftvideo.results.result import Result
 from eftvideo.types import SmplParams
-from eftvideo.types.result import Result
 
 H36M17: tuple[str, ...] = (
     "pelvis", "left_hip", "left_knee", "left_ankle", "right_hip", "right_knee", "right_ankle",

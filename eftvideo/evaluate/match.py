@@ -8,7 +8,7 @@ import lap
 import numpy as np
 
 from eftvideo.evaluate.truth import Truth
-from eftvideo.types.result import Result
+from eftvideo.results.result import Result
 
 GATE = 0.3
 """People farther apart than this share of the true person's size in the picture are two people."""

@@ -19,7 +19,7 @@ from eftvideo.evaluate.bodies import H36M17, Bodies, regressed_joints, vertex_er
 from eftvideo.evaluate.match import GATE, Matches, match_people, result_points_px, truth_points_px
 from eftvideo.evaluate.truth import Truth
 from eftvideo.geometry.skeletons import COCO17, LIMB12, SMPL24, select
-from eftvideo.types.result import Result
+from eftvideo.results.result import Result
 
 CROP_SIDE_PX = 224.0
 LSP14: tuple[str, ...] = (

@@ -16,8 +16,8 @@ import torch
 from eftvideo.bodies import BodyModel
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.geometry.skeletons import SMPL24_PARENTS
+from eftvideo.results.result import Result
 from eftvideo.types import SmplParams
-from eftvideo.types.result import Result
 
 Up = Literal["y", "z"]
 

@@ -15,7 +15,7 @@ from eftvideo.exporters._motion import Motion, Up
 
 if TYPE_CHECKING:
     from eftvideo.bodies import BodyModel
-    from eftvideo.types.result import Result
+    from eftvideo.results.result import Result
 
 __all__ = ["Exporter", "Scene", "generator", "write_whole"]
 

@@ -12,8 +12,8 @@ from html import escape
 import numpy as np
 
 from eftvideo.renderers import track_colour
+from eftvideo.results.result import Result
 from eftvideo.types import FILLED, REJECTED
-from eftvideo.types.result import Result
 
 WIDTH = 1000.0
 _GAP_STEPS = 1.5

@@ -14,8 +14,8 @@ import numpy as np
 from eftvideo.config import RunConfig
 from eftvideo.report.charts import TimeAxis, bars, css_colour, error_chart, measured, tracks_chart
 from eftvideo.report.pictures import Shot, Shots
+from eftvideo.results.result import Result
 from eftvideo.types import FILLED, REJECTED
-from eftvideo.types.result import Result
 
 MAX_CHARTS = 12
 _SETTLED = ("eft.tune", "eft.learning_rate")

@@ -10,8 +10,8 @@ from eftvideo.bodies import BodyModel
 from eftvideo.config import DrawConfig, RerenderConfig
 from eftvideo.draw.panels import Grid
 from eftvideo.progress import Progress
+from eftvideo.results.result import Result
 from eftvideo.types import REJECTED, VideoFrame
-from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, resize
 from eftvideo.video.reader import VideoReader
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from eftvideo.bodies.posing import body_of
 from eftvideo.config import DrawConfig
 from eftvideo.config.old_names import part_of
 from eftvideo.draw.people import drawn_by_run
@@ -13,7 +12,8 @@ from eftvideo.draw.result import make_folder, open_for
 from eftvideo.progress import Progress
 from eftvideo.report.page import page
 from eftvideo.report.pictures import take_shots
-from eftvideo.types.result import Result
+from eftvideo.results.posing import body_of
+from eftvideo.results.result import Result
 from eftvideo.video.images import write_whole
 
 

@@ -16,7 +16,7 @@ from eftvideo.bodies import BodyModel
 from eftvideo.draw.views import fit_ground
 from eftvideo.geometry.rotations import matrix_to_quaternion
 from eftvideo.renderers import track_colour
-from eftvideo.types.result import Result
+from eftvideo.results.result import Result
 from eftvideo.viewer.places import FOV, frustum_scale, look_from
 from eftvideo.viewer.timeline import Meshes
 

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eftvideo.bodies.posing import body_of
 from eftvideo.errors import ConfigError, MissingDependencyError
-from eftvideo.types.result import Result
+from eftvideo.results.posing import body_of
+from eftvideo.results.result import Result
 from eftvideo.viewer.places import FOV, PLACES, camera_fov, look_from
 from eftvideo.viewer.scene import set_stage
 from eftvideo.viewer.style import STYLE

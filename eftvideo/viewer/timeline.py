@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from eftvideo.bodies import BodyModel
-from eftvideo.bodies.posing import vertices
 from eftvideo.draw.result import open_for
 from eftvideo.errors import EftVideoError
 from eftvideo.renderers import track_colour
+from eftvideo.results.posing import vertices
+from eftvideo.results.result import Result
 from eftvideo.types import FILLED, REJECTED
-from eftvideo.types.result import Result
 from eftvideo.video.images import jpeg_bytes, jpeg_image, resize
 from eftvideo.video.reader import VideoReader
 

@@ -15,8 +15,8 @@ from eftvideo.cli.app import app
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.fit.answer import answer
 from eftvideo.regressors import hmr
+from eftvideo.results.result_file import load_result
 from eftvideo.types import FITTED
-from eftvideo.types.result_file import load_result
 from research.image_evidence import train_image_regressor, trunk_features
 from research.image_evidence.yolo_hmr import Model, YoloHmrConfig
 from research.image_evidence.yolo_trunk import NUM_KEYPOINTS, WIDTHS

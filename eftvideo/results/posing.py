@@ -13,7 +13,7 @@ from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import SmplParams
 
 if TYPE_CHECKING:
-    from eftvideo.types.result import Result
+    from eftvideo.results.result import Result
 
 _BATCH_ROWS = 256
 """Rows posed at once: a batch of meshes takes about 100 MB."""

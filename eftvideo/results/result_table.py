@@ -13,7 +13,7 @@ from eftvideo.geometry.skeletons import COCO17, SMPL24
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from eftvideo.types.result import Result
+    from eftvideo.results.result import Result
 
 _XYZ = ("x", "y", "z")
 _AXES: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from eftvideo.errors import ResultFormatError, VideoWriteError
-from eftvideo.types.result import ROWS, Result
+from eftvideo.results.result import ROWS, Result
 
 SCHEMA_VERSION = 1
 

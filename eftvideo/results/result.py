@@ -13,7 +13,7 @@ from eftvideo.types.people import stacked
 from eftvideo.types.track_fit import Fits
 
 if TYPE_CHECKING:
-    from eftvideo.types.result_table import DataFrame
+    from eftvideo.results.result_table import DataFrame
 
 ROWS: dict[str, tuple[type, tuple[int, ...]]] = {
     "frame": (np.int64, ()),
@@ -153,7 +153,7 @@ class Result:
             KeyError: no such id. ConfigError: another body than that of the run.
             WeightsNotFoundError, WeightsCorruptError: the body's file.
         """
-        from eftvideo.bodies.posing import body_of, vertices_of
+        from eftvideo.results.posing import body_of, vertices_of
 
         return vertices_of(self.track(track_id), body_of(self, body))
 
@@ -167,7 +167,7 @@ class Result:
         Raises:
             MissingDependencyError: pandas is not installed.
         """
-        from eftvideo.types.result_table import to_dataframe
+        from eftvideo.results.result_table import to_dataframe
 
         return to_dataframe(self)
 

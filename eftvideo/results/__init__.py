@@ -1,0 +1,1 @@
+"""What a run gives: rows as arrays, as an npz, as a table, and the meshes of its bodies."""
