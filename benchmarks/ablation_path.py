@@ -63,8 +63,8 @@ def detect(clip: Path, end_s: float | None, settings: Settings) -> Raw:
     cfg = config(settings)
     cfg = replace(cfg, clip=replace(cfg.clip, end_s=end_s))
     with open_video(clip, cfg.clip) as video:
-        frames = detect_people(video, cfg, "cpu", Progress())
         info = video.info
+        frames = detect_people(video, Setup.load(cfg, info), Progress())
     people = [f.people for f in frames]
     return Raw(
         info.width_px,

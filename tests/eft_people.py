@@ -1,11 +1,10 @@
 """People for the tests of EFT: poses that the regressor half knows, seen without errors."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import torch
 
-from eftvideo.config import CropConfig, EftConfig, FitConfig, KeypointConfig, RunConfig
+from eftvideo.config import EftConfig, FitConfig, KeypointConfig, RunConfig
 from eftvideo.fit.batch import Batch
 from eftvideo.fit.eft.engine import Engine
 from eftvideo.fit.eft.fit import fit_eft
@@ -23,13 +22,6 @@ def setup_of(regressor, body, eft=None, keypoints=None, **fit):
     """What a run works with; `fit` are other settings of `FitConfig`."""
     fit = FitConfig(eft=eft or EftConfig(), **fit)
     return Setup(RunConfig(fit=fit, keypoints=keypoints or KeypointConfig()), regressor, body, VIEW)
-
-
-def no_network(**more):
-    """A regressor that is asked nothing but what is said here."""
-    known = {"needs": "keypoints", "context_offsets_s": (), "crop": CropConfig()}
-    known |= {"rates": {"head": 1e-3}, "tunable": lambda which: []}
-    return SimpleNamespace(**(known | more))
 
 
 def fit_cold(setup, crops):

@@ -10,7 +10,8 @@ from eftvideo.fit.chunks import Chunk, cut_chunks
 from eftvideo.fit.crops import CropMaker, Rows
 from eftvideo.types import Detections, FrameDetections
 from eftvideo.types.track import Tracks
-from tests.eft_people import no_network, setup_of
+from tests.eft_people import setup_of
+from tests.setups import no_network
 
 
 def fit_config(num_frames, warm_up_frames, **other):

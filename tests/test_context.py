@@ -15,7 +15,8 @@ from eftvideo.fit.batch import Batch
 from eftvideo.fit.context import initial_answers
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import FitResult, Prediction, SmplParams
-from tests.eft_people import no_network, people, setup_of
+from tests.eft_people import people, setup_of
+from tests.setups import no_network
 
 OFFSETS_S = (-0.5, -0.05, 0.05, 0.5)
 CFG = ContextConfig()

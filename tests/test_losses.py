@@ -12,7 +12,8 @@ from eftvideo.config import EftConfig, KeypointConfig
 from eftvideo.fit import losses
 from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops, Prediction, SmplParams
-from tests.eft_people import no_network, setup_of
+from tests.eft_people import setup_of
+from tests.setups import no_network
 
 CFG = EftConfig()
 SEEN = KeypointConfig()

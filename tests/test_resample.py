@@ -15,7 +15,8 @@ from eftvideo.geometry.crops import square_around
 from eftvideo.geometry.resample import cut_out
 from eftvideo.types import Detections, FrameDetections, VideoFrame
 from eftvideo.types.track import Tracks
-from tests.eft_people import no_network, setup_of
+from tests.eft_people import setup_of
+from tests.setups import no_network
 
 
 def ramp(width=120, height=90):
