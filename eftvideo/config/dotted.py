@@ -1,6 +1,6 @@
 """Settings by their dotted names, `fit.eft.num_steps=20`, in any tree of frozen dataclasses.
 
-Types and ranges are those of the fields (config_values.py). Standard library only.
+Types and ranges are those of the fields (config/values.py). Standard library only.
 """
 
 from __future__ import annotations
