@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from eftvideo.config import EftConfig, FitConfig, RunConfig
+from eftvideo.config import EftConfig, FitConfig, KeypointConfig, RunConfig
 from eftvideo.fit.batch import Batch
 from eftvideo.fit.eft.engine import Engine
 from eftvideo.fit.eft.fit import fit_eft
@@ -18,10 +18,10 @@ from eftvideo.types import Crops, SmplParams
 VIEW = Camera(1400.0, 1280, 720)
 
 
-def setup_of(regressor, body, eft=None, **fit):
+def setup_of(regressor, body, eft=None, keypoints=None, **fit):
     """What a run works with; `fit` are other settings of `FitConfig`."""
-    cfg = RunConfig(fit=FitConfig(eft=eft or EftConfig(), **fit))
-    return Setup(cfg, regressor, body, VIEW)
+    fit = FitConfig(eft=eft or EftConfig(), **fit)
+    return Setup(RunConfig(fit=fit, keypoints=keypoints or KeypointConfig()), regressor, body, VIEW)
 
 
 def fit_cold(setup, crops):

@@ -8,9 +8,14 @@ from eftvideo.config import CropConfig, RunConfig
 from eftvideo.geometry.camera import Camera
 from eftvideo.setup import Setup
 
-NOBODY = SimpleNamespace(rates={"all": 1e-3}, tunable=lambda which: [], crop=CropConfig())
+
+def no_network(**more):
+    """A regressor that is asked nothing but what is said here."""
+    known = {"needs": "keypoints", "context_offsets_s": (), "crop": CropConfig()}
+    known |= {"rates": {"all": 1e-3}, "tunable": lambda which: []}
+    return SimpleNamespace(**(known | more))
 
 
 def setup_for(cfg=None):
     """Settings and a camera, no network and no body."""
-    return Setup(cfg or RunConfig(), NOBODY, None, Camera(1400.0, 1280, 720))
+    return Setup(cfg or RunConfig(), no_network(), None, Camera(1400.0, 1280, 720))

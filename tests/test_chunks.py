@@ -1,19 +1,17 @@
 """Chunks cover a clip once, end at cuts, and begin warm where they can."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from eftvideo.config import CropConfig, FitConfig, RunConfig
+from eftvideo.config import FitConfig
 from eftvideo.config.fit import ChunkConfig
 from eftvideo.fit.batch import Group, Streams, groups
 from eftvideo.fit.chunks import Chunk, cut_chunks
 from eftvideo.fit.crops import CropMaker, Rows
-from eftvideo.setup import Setup
 from eftvideo.types import Detections, FrameDetections
 from eftvideo.types.track import Tracks
-from tests.eft_people import VIEW
+from tests.eft_people import setup_of
+from tests.setups import no_network
 
 
 def fit_config(num_frames, warm_up_frames, **other):
@@ -61,15 +59,7 @@ def maker_of(num_frames, chunks, needs="keypoints"):
         FrameDetections(t, t / 25, two.select(np.arange(0 if t == 5 else 2 - t % 2)), t == 0)
         for t in range(num_frames)
     ]
-    regressor = SimpleNamespace(
-        needs=needs,
-        rates={"head": 1e-3},
-        tunable=lambda which: [],
-        crop=CropConfig(),
-        context_offsets_s=(),
-    )
-    setup = Setup(RunConfig(fit=FitConfig(chunks=chunks)), regressor, None, VIEW)
-    return CropMaker(Tracks.gather(frames), setup)
+    return CropMaker(Tracks.gather(frames), setup_of(no_network(needs=needs), None, chunks=chunks))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +95,7 @@ def test_groups_keep_every_sighting_once_and_hold_no_more_than_they_may(needs, l
 def test_a_stream_is_one_person_of_one_chunk():
     maker = maker_of(8, ChunkConfig(num_frames=4, warm_up_frames=1))
     (group,) = groups(cut_chunks([False] * 8, maker.setup.cfg.fit), maker, maker.setup)
-    rows, streams = group.rows, group.streams(maker.setup.cfg.fit.max_warm_gap_s)
+    rows, streams = group.rows, group.streams(0.25)
     assert sorted(i for stream in streams.rows for i in stream) == list(range(len(rows)))
     which = [(int(rows.who[s[0]]), rows.at[list(s)].tolist()) for s in streams.rows]
     # The second chunk begins with the fourth frame, to warm up; the sixth is empty.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 
 import pytest
 
@@ -117,6 +119,31 @@ def test_old_names_go_with_new_ones_and_with_replace():
     again = dataclasses.replace(cfg, method="regress", render=DrawConfig(crf=1))
     assert again.fit == dataclasses.replace(cfg.fit, method="regress") and again.draw.crf == 1
     assert cfg.fit.method == "eft" and RunConfig().draw.crf != 1
+
+
+@pytest.mark.parametrize("old", [n for n in OLD_NAMES if "." not in n and n != "shape"])
+def test_a_configuration_answers_to_old_names(old):
+    cfg = RunConfig(fit=FitConfig(eft=EftConfig(num_steps=5)), draw=DrawConfig(crf=3))
+    want = cfg
+    for name in OLD_NAMES[old].split("."):
+        want = getattr(want, name)
+    assert getattr(cfg, old) is want
+    again = dataclasses.replace(cfg, eft=dataclasses.replace(cfg.eft, tune="all"))
+    assert again.fit.eft == EftConfig(num_steps=5, tune="all")
+
+
+@pytest.mark.parametrize("shape", ["per-track", "per-frame"])
+def test_the_shape_answers_in_its_old_words(shape):
+    cfg = RunConfig(shape=shape)
+    assert cfg.shape == shape and dataclasses.replace(cfg, shape=cfg.shape) == cfg
+
+
+def test_a_configuration_can_be_copied_and_has_no_other_names():
+    cfg = RunConfig(method="regress")
+    for twin in (copy.copy(cfg), copy.deepcopy(cfg), pickle.loads(pickle.dumps(cfg))):
+        assert twin == cfg and twin.method == "regress"
+    with pytest.raises(AttributeError, match="'RunConfig' object has no attribute 'lanes'"):
+        _ = cfg.lanes
 
 
 @pytest.mark.parametrize(

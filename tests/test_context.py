@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 
-from eftvideo.config import CropConfig, EftConfig
+from eftvideo.config import EftConfig
 from eftvideo.config.fit import ChunkConfig, ContextConfig
 from eftvideo.fit import context
 from eftvideo.fit.answer import answer
@@ -17,6 +16,7 @@ from eftvideo.fit.context import initial_answers
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.types import FitResult, Prediction, SmplParams
 from tests.eft_people import people, setup_of
+from tests.setups import no_network
 
 OFFSETS_S = (-0.5, -0.05, 0.05, 0.5)
 CFG = ContextConfig()
@@ -50,12 +50,8 @@ def regressor_that_errs(monkeypatch):
             return FitResult(Prediction(still, torch.zeros(len(out), 3)), px, px, steps, steps)
 
         monkeypatch.setattr(context, "answer", told)
-        return SimpleNamespace(
-            context_offsets_s=OFFSETS_S,
-            rates={"head": 1e-3},
-            tunable=lambda which: [],
-            crop=CropConfig(),
-            encode=lambda crops, tune: crops.context.clone(),
+        return no_network(
+            context_offsets_s=OFFSETS_S, encode=lambda crops, tune: crops.context.clone()
         )
 
     return make

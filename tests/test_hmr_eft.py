@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
 from eftvideo.cli.app import app
-from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, FitConfig, RunConfig
+from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, RunConfig
 from eftvideo.errors import ConfigError
 from eftvideo.fit.answer import answer
 from eftvideo.fit.eft import memory
@@ -26,10 +26,9 @@ from eftvideo.regressors._pose_only import PoseOnly
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.results.result_file import load_result
-from eftvideo.setup import Setup
 from eftvideo.types import FITTED
 from eftvideo.weights.locate import resolve
-from tests.eft_people import VIEW, fit_cold
+from tests.eft_people import fit_cold, setup_of
 from tests.pixel_people import UNTRAINED_EFT, two_people, untrained
 
 SMALL = HmrConfig(depth=18, crop_size_px=64, body="neutral", width=16, hidden=128)
@@ -99,7 +98,7 @@ def test_the_regressor_says_what_is_tuned_by_default(model, body):
     lifter = Lifter.from_weights(resolve(Lifter.spec))
 
     def eft(cfg, network=model):
-        return Setup(RunConfig(fit=FitConfig(eft=cfg)), network, body, VIEW).cfg.fit.eft
+        return setup_of(network, body, cfg).cfg.fit.eft
 
     assert eft(EftConfig(), lifter).tune == "head"
     assert eft(EftConfig()).tune == "head"
@@ -112,12 +111,11 @@ def test_the_regressor_says_what_is_tuned_by_default(model, body):
         eft(EftConfig(tune="norm+bias"))
 
 
-def test_the_regressor_says_how_crops_lie_unless_somebody_else_does(model, body):
-    network = Model(SMALL)
+def test_the_regressor_says_how_crops_lie_unless_somebody_else_does(body):
+    network, own = Model(SMALL), CropConfig(box_scale=1.5)
     network.crop = CropConfig(width_factor=2.0)
-    own = RunConfig(fit=FitConfig(crop=CropConfig(box_scale=1.5)))
-    assert Setup(RunConfig(), network, body, VIEW).cfg.fit.crop == network.crop
-    assert Setup(own, network, body, VIEW).cfg.fit.crop == own.fit.crop
+    assert setup_of(network, body).cfg.fit.crop == network.crop
+    assert setup_of(network, body, crop=own).cfg.fit.crop == own
 
 
 MEASURE = """

@@ -8,19 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo.config import EftConfig, FitConfig, KeypointConfig, RunConfig
+from eftvideo.config import EftConfig, KeypointConfig
 from eftvideo.fit import losses
 from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
 from eftvideo.types import Crops, Prediction, SmplParams
-from tests.setups import setup_for
+from tests.eft_people import setup_of
+from tests.setups import no_network
 
 CFG = EftConfig()
 SEEN = KeypointConfig()
-SETUP = setup_for()
-
-
-def with_eft(cfg, keypoints=SEEN):
-    return setup_for(RunConfig(fit=FitConfig(eft=cfg), keypoints=keypoints))
+SETUP = setup_of(no_network(), None, CFG, SEEN)
 
 
 def random_crops(num=4, seed=0):
@@ -36,16 +33,16 @@ def random_crops(num=4, seed=0):
 
 
 def loss_of(pred, crops, weight=None, betas=None, scale=1.0, cfg=CFG, seen=SEEN):
-    num = len(crops)
+    num, setup = len(crops), setup_of(no_network(), None, cfg, seen)
     if weight is None:
-        weight = losses.joint_weights(crops.keypoints[..., 2], SETUP)
+        weight = losses.joint_weights(crops.keypoints[..., 2], setup)
     betas = torch.zeros(num, 10).double() if betas is None else betas
     pred_cam = torch.tensor([[scale, 0.0, 0.0]]).double().expand(num, 3)
     eye = torch.eye(3).double()
     params = SmplParams(eye.expand(num, 3, 3), eye.expand(num, 23, 3, 3), betas)
     robust_px = torch.full((num, 1), cfg.robust_px).double()
     answer = Prediction(params, pred_cam)
-    return losses.eft_loss(pred, answer, crops, weight, robust_px, with_eft(cfg, seen))
+    return losses.eft_loss(pred, answer, crops, weight, robust_px, setup)
 
 
 def test_joint_weights():
@@ -126,7 +123,7 @@ def test_leg_direction_by_hand():
     assert too_short.tolist() == hidden.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_leg_loss_heeds_whoever_is_seen_whatever_the_ankles_weigh():
+def test_the_term_of_the_legs_heeds_whoever_is_seen_whatever_the_ankles_weigh():
     crops = random_crops(2)
     keypoints = crops.keypoints.clone()
     knee, ankle = COCO17.index("left_knee"), COCO17.index("left_ankle")

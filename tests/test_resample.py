@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from eftvideo.config import CropConfig, RunConfig
+from eftvideo.config import CropConfig
 from eftvideo.errors import VideoOpenError
 from eftvideo.fit.pixels import PixelSource
 from eftvideo.geometry.crops import square_around
 from eftvideo.geometry.resample import cut_out
-from eftvideo.setup import Setup
 from eftvideo.types import Detections, FrameDetections, VideoFrame
 from eftvideo.types.track import Tracks
-from tests.eft_people import VIEW
+from tests.eft_people import setup_of
+from tests.setups import no_network
 
 
 def ramp(width=120, height=90):
@@ -94,10 +93,8 @@ def tracks_of(num, people=2):
 
 
 def source_of(clip, tracks, side_px=16, keep_frames=3):
-    regressor = SimpleNamespace(
-        crop=CropConfig(), crop_size_px=side_px, rates={"head": 1e-3}, tunable=lambda which: []
-    )
-    return PixelSource(clip, tracks, Setup(RunConfig(), regressor, None, VIEW), keep_frames)
+    setup = setup_of(no_network(needs="image", crop_size_px=side_px), None)
+    return PixelSource(clip, tracks, setup, keep_frames)
 
 
 def test_people_are_read_in_order_and_once():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eftvideo.config import AcceptConfig, FitConfig, KeypointConfig, RunConfig, SmplifyConfig
+from eftvideo.config import AcceptConfig, KeypointConfig, SmplifyConfig
 from eftvideo.evaluate.metrics import pa_mpjpe
 from eftvideo.fit import losses
 from eftvideo.fit.answer import answer
@@ -21,9 +21,8 @@ from eftvideo.fit.smplify.stages import FOCAL_PX, Stages, from_row, to_row
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.setup import Setup
 from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
-from tests.eft_people import VIEW
+from tests import eft_people
 
 FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 FEW = SmplifyConfig(camera_steps=12, body_steps=25, stall_steps=50)
@@ -63,9 +62,9 @@ def scene(body, prior):
     return crops_of(body, params, transl), params, transl
 
 
-def setup_of(regressor, body, cfg=None, keypoints=None, accept=None):
-    fit = FitConfig("smplify", smplify=cfg or SmplifyConfig(), accept=accept or AcceptConfig())
-    return Setup(RunConfig(fit=fit, keypoints=keypoints or KeypointConfig()), regressor, body, VIEW)
+def setup_of(regressor, body, cfg=None, **other):
+    cfg = cfg or SmplifyConfig()
+    return eft_people.setup_of(regressor, body, method="smplify", smplify=cfg, **other)
 
 
 def fit(regressor, body, crops, cfg, starts=None):
@@ -247,7 +246,7 @@ def test_same_errors_as_eft(regressor, body, scene):
     score = crops.keypoints[..., 2].clone()
     score[0, 9:] = 0.45
     crops = replace(crops, keypoints=torch.cat([crops.keypoints[..., :2], score[..., None]], -1))
-    setup = setup_of(regressor, body, FEW, keypoints)
+    setup = setup_of(regressor, body, FEW, keypoints=keypoints)
     batch = Batch.of(crops, setup)
     stages, engine = Stages(crops, setup, None), Engine(batch, setup)
     assert torch.equal(stages.seen, engine.weight)
@@ -257,7 +256,8 @@ def test_same_errors_as_eft(regressor, body, scene):
     fits = [method(batch, setup) for method in (fit_eft, fit_smplify)]
     assert torch.equal(fits[0].loss_px_start, fits[1].loss_px_start)
     assert all((f.status == FITTED).all() for f in fits)
-    never = setup_of(regressor, body, FEW, keypoints, AcceptConfig(max_loss_px=1e-3))
+    accept = AcceptConfig(max_loss_px=1e-3)
+    never = setup_of(regressor, body, FEW, keypoints=keypoints, accept=accept)
     for method in (fit_eft, fit_smplify):
         assert (method(batch, never).status == REJECTED).all()
 
@@ -279,8 +279,8 @@ def test_may_end_far_from_the_regressors_pose(regressor, body, scene):
     setup = setup_of(regressor, body, FEW, accept=accept)
     batch = Batch.of(scene[0], setup)
     assert (fit_smplify(batch, setup).status == FITTED).all()
-    by_eft = replace(setup, cfg=replace(setup.cfg, fit=FitConfig("eft", accept=accept)))
-    assert (fit_eft(batch, by_eft).status == REJECTED).all()
+    setup = eft_people.setup_of(regressor, body, accept=accept)
+    assert (fit_eft(batch, setup).status == REJECTED).all()
 
 
 def test_streams_go_on_as_frame_by_frame(regressor, body, scene):

@@ -72,7 +72,9 @@ def take_old_names(cls: type[Config]) -> type[Config]:
     def old_name(self: Config, name: str) -> Any:
         if name.startswith("_") or name not in OLD_NAMES:
             raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
-        return functools.reduce(getattr, OLD_NAMES[name].split("."), self)
+        value = functools.reduce(getattr, OLD_NAMES[name].split("."), self)
+        meant = [was for was, new in _MEANS.get(name, {}).items() if new == value]
+        return meant[0] if meant else value
 
     cls.__init__ = with_old_names  # type: ignore[method-assign]
     cls.__getattr__ = old_name  # type: ignore[attr-defined]
