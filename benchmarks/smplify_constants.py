@@ -27,7 +27,7 @@ from eftvideo.config import RunConfig, SmplifyConfig
 from eftvideo.evaluate import metrics
 from eftvideo.fit import losses
 from eftvideo.fit.batch import Batch
-from eftvideo.fit.fit_tracks import METHODS
+from eftvideo.fit.tracks import METHODS
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
 from eftvideo.setup import Setup
@@ -92,7 +92,7 @@ def figures(
     transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
     pred = losses.project_to_crop(keypoints + transl[:, None], crops)
     true = (data.truth_px[rows, t] - crops.center_px[:, None]) / (crops.size_px / 2)[:, None, None]
-    weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup)
     truth = data.joints[rows, t]
     relative = [(j - j[:, :1])[:, LIMBS] for j in (joints, truth)]
     return {

@@ -4,9 +4,40 @@ from dataclasses import replace
 
 import torch
 
+from eftvideo.config import EftConfig, FitConfig, RunConfig
+from eftvideo.fit.batch import Batch
+from eftvideo.fit.eft.engine import Engine
+from eftvideo.fit.eft.fit import fit_eft
+from eftvideo.fit.eft.slots import PersonFrames
 from eftvideo.geometry import camera
+from eftvideo.geometry.camera import Camera
 from eftvideo.geometry.rotations import axis_angle_to_matrix
+from eftvideo.setup import Setup
 from eftvideo.types import Crops, SmplParams
+
+VIEW = Camera(1400.0, 1280, 720)
+
+
+def setup_of(regressor, body, eft=None, **fit):
+    """What a run works with; `fit` are other settings of `FitConfig`."""
+    cfg = RunConfig(fit=FitConfig(eft=eft or EftConfig(), **fit))
+    return Setup(cfg, regressor, body, VIEW)
+
+
+def fit_cold(setup, crops):
+    """EFT of N people, everybody alone."""
+    return fit_eft(Batch.of(crops, setup), setup)
+
+
+def fit_from(setup, crops, starts=None):
+    """EFT of N people of one frame, each from a state of their own; None: cold.
+
+    Returns the fits, and the states from which the next frame starts.
+    """
+    engine = Engine(Batch.of(crops, setup), setup)
+    starts = starts or [None] * len(crops)
+    frames = [PersonFrames([i], start) for i, start in enumerate(starts)]
+    return engine.run(frames, len(crops))
 
 
 def people(regressor, body, num, *, bend=0.35, seed=0):

@@ -2,27 +2,35 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from eftvideo.config import EftConfig
+from eftvideo.config import AcceptConfig, EftConfig
 from eftvideo.errors import ConfigError
 from eftvideo.fit import losses
-from eftvideo.fit.eft import fit as eft
-from eftvideo.fit.eft.tuned_weights import Adam, Weights
+from eftvideo.fit.accept import acceptable
+from eftvideo.fit.answer import answer
+from eftvideo.fit.batch import Batch, Group, Streams
+from eftvideo.fit.chunks import Chunk
+from eftvideo.fit.crops import Rows
+from eftvideo.fit.eft.fit import fit_eft
+from eftvideo.fit.eft.tuned_weights import Weights
+from eftvideo.fit.optimizer import Adam
 from eftvideo.fit.projection import projected
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
-from eftvideo.types import FITTED, REJECTED
-from tests.eft_people import people
+from eftvideo.regressors._protocol import RegressorModule
+from eftvideo.types import FITTED, REJECTED, Crops, Prediction
+from tests.eft_people import fit_cold, fit_from, people, setup_of
 
 CFG = EftConfig(threshold_px=0.5, stall_steps=50, warm_stall_steps=50)
 
 
 def test_batch_equals_one_by_one(regressor, body):
     crops, _ = people(regressor, body, 4)
-    together, _ = eft.fit(regressor, body, crops, [1, 2, 3, 4], 0.0, None, CFG)
+    together = fit_cold(setup_of(regressor, body, CFG), crops)
     for i in range(4):
-        alone, _ = eft.fit(regressor, body, crops.select(torch.tensor([i])), [i], 0.0, None, CFG)
+        alone = fit_cold(setup_of(regressor, body, CFG), crops.select(torch.tensor([i])))
         assert torch.allclose(
             together.prediction.params.body_pose[i], alone.prediction.params.body_pose[0], atol=1e-4
         )
@@ -32,15 +40,15 @@ def test_batch_equals_one_by_one(regressor, body):
 
 def test_chunks_equal_one_batch(regressor, body):
     crops, _ = people(regressor, body, 5)
-    whole, _ = eft.fit(regressor, body, crops, range(5), 0.0, None, CFG)
-    parts, _ = eft.fit(regressor, body, crops, range(5), 0.0, None, replace(CFG, max_people=2))
+    whole = fit_cold(setup_of(regressor, body, CFG), crops)
+    parts = fit_cold(setup_of(regressor, body, replace(CFG, max_people=2)), crops)
     assert torch.allclose(whole.prediction.pred_cam, parts.prediction.pred_cam, atol=1e-4)
 
 
 def test_loss_falls_for_everybody(regressor, body):
     crops, _ = people(regressor, body, 6, bend=0.8)
     cfg = replace(CFG, num_steps=40)
-    fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, cfg)
+    fit = fit_cold(setup_of(regressor, body, cfg), crops)
     assert (fit.status == FITTED).all()
     assert (fit.loss_px < 0.7 * fit.loss_px_start).all()
 
@@ -48,7 +56,7 @@ def test_loss_falls_for_everybody(regressor, body):
 def test_known_pose_comes_back(regressor, body):
     crops, params = people(regressor, body, 6, bend=0.2)
     cfg = replace(CFG, num_steps=60)
-    fit, _ = eft.fit(regressor, body, crops, range(6), 0.0, None, cfg)
+    fit = fit_cold(setup_of(regressor, body, cfg), crops)
     true_joints, _ = body.joints_and_keypoints(params)
     joints, _ = body.joints_and_keypoints(fit.prediction.params)
     from eftvideo.evaluate.metrics import pa_mpjpe
@@ -60,23 +68,24 @@ def test_known_pose_comes_back(regressor, body):
 def test_base_weights_never_change(regressor, body):
     before = {k: v.clone() for k, v in regressor.state_dict().items()}
     crops, _ = people(regressor, body, 2)
-    eft.fit(regressor, body, crops, [1, 2], 0.0, None, CFG)
+    fit_cold(setup_of(regressor, body, CFG), crops)
     assert all(torch.equal(before[k], v) for k, v in regressor.state_dict().items())
     assert all(p.grad is None for p in regressor.parameters())
 
 
 def test_same_input_same_result(regressor, body):
     crops, _ = people(regressor, body, 3)
-    a, _ = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, CFG)
-    b, _ = eft.fit(regressor, body, crops, [1, 2, 3], 0.0, None, CFG)
+    a = fit_cold(setup_of(regressor, body, CFG), crops)
+    b = fit_cold(setup_of(regressor, body, CFG), crops)
     assert torch.equal(a.prediction.params.body_pose, b.prediction.params.body_pose)
 
 
 def test_warm_start_needs_fewer_steps(regressor, body):
     crops, _ = people(regressor, body, 6, bend=0.8)
     cfg = replace(CFG, threshold_px=2.5, num_steps=60)
-    cold, state = eft.fit(regressor, body, crops, range(6), 0.0, None, cfg)
-    warm, _ = eft.fit(regressor, body, crops, range(6), 1 / 30, state, cfg)
+    setup = setup_of(regressor, body, cfg)
+    cold, states = fit_from(setup, crops)
+    warm, _ = fit_from(setup, crops, states)
     done = cold.num_steps < cfg.num_steps
     assert cold.num_steps[done].sum() >= 9
     assert warm.num_steps[done].sum() * 3 <= cold.num_steps[done].sum()
@@ -84,49 +93,48 @@ def test_warm_start_needs_fewer_steps(regressor, body):
 
 
 def test_warm_start_forgets_after_a_gap(regressor, body):
+    """The first person is away for a frame, then for long; the second is away for long."""
+    setup = setup_of(regressor, body, CFG)
+    gap_s = setup.cfg.fit.max_warm_gap_s
+    at, who = np.array([0, 1, 2, 3, 3]), np.array([0, 1, 0, 0, 1])
+    rows = Rows(who, np.array([0, 0, 1, 2, 1]), at, np.array([0.0, gap_s / 2, gap_s, 5.0])[at])
+    streams = Group([Chunk(0, 0, 4)], [rows]).streams(gap_s)
+    assert streams.rows == ((0, 2, 3), (1, 4))
+    assert streams.cold.tolist() == [True, True, False, True, True]
     crops, _ = people(regressor, body, 1)
-    first, state = eft.fit(regressor, body, crops, [7], 0.0, None, CFG)
-    late, _ = eft.fit(regressor, body, crops, [7], 5.0, state, CFG)
-    assert torch.equal(first.prediction.pred_cam, late.prediction.pred_cam)
-    _, kept = eft.fit(regressor, body, crops, [8], 0.1, state, CFG)
-    assert set(kept.people) == {7, 8}
-    _, dropped = eft.fit(regressor, body, crops, [8], 5.0, state, CFG)
-    assert set(dropped.people) == {8}
+    fit = fit_eft(Batch.of(Crops.cat([crops] * 5), setup, streams), setup)
+    cams = fit.prediction.pred_cam
+    for row in (1, 3, 4):
+        assert torch.equal(cams[row], cams[0])
+    assert not torch.equal(cams[2], cams[0])
 
 
 def test_carry_pulls_back_to_the_base(regressor, body):
     crops, _ = people(regressor, body, 1)
-    _, state = eft.fit(regressor, body, crops, [1], 0.0, None, CFG)
+    _, states = fit_from(setup_of(regressor, body, CFG), crops)
     base = Weights(regressor, CFG.tune).base
-    change = (state.people[1].state.theta - base).norm().item()
+    change = (states[0].theta - base).norm().item()
     still = replace(CFG, threshold_px=1e6)
-    _, after = eft.fit(regressor, body, crops, [1], 0.03, state, still)
-    carried = after.people[1].state
-    assert (carried.theta - base).norm() == pytest.approx(CFG.carry * change, rel=1e-4)
+    _, after = fit_from(setup_of(regressor, body, still), crops, states)
+    assert (after[0].theta - base).norm() == pytest.approx(CFG.carry * change, rel=1e-4)
 
 
 def test_sequences_go_on_alone_as_frame_by_frame(regressor, body):
     crops, _ = people(regressor, body, 6)
-    own = eft.regress(regressor, body, crops, CFG)
-    cold = torch.zeros(6, dtype=torch.bool)
+    cold = np.zeros(6, bool)
     cold[4] = True
+    streams = Streams(((0, 1, 2), (3, 4), (5,)), cold)
+    setup = setup_of(regressor, body, replace(CFG, max_people=2))
     done = []
-    fit, _ = eft.fit_sequences(
-        regressor,
-        body,
-        crops,
-        [eft.PersonFrames([0, 1, 2]), eft.PersonFrames([3, 4]), eft.PersonFrames([5])],
-        cold,
-        replace(CFG, max_people=2),
-        own,
-        done=lambda rows, _: done.extend(rows.tolist()),
+    fit = fit_eft(
+        Batch.of(crops, setup, streams), setup, done=lambda rows, _: done.extend(rows.tolist())
     )
     assert sorted(done) == list(range(6))
     for rows in ([0, 1, 2], [3], [4], [5]):
-        state = None
-        for t, row in enumerate(rows):
+        states = None
+        for row in rows:
             one = crops.select(torch.tensor([row]))
-            single, state = eft.fit(regressor, body, one, [1], 0.03 * t, state, CFG)
+            single, states = fit_from(setup_of(regressor, body, CFG), one, states)
             assert single.num_steps.item() == fit.num_steps[row].item()
             assert single.loss_px.item() == pytest.approx(fit.loss_px[row].item(), abs=1e-3)
 
@@ -136,19 +144,67 @@ def test_nonsense_is_rejected_and_keeps_the_regressors_answer(regressor, body):
     wild = crops.keypoints.clone()
     wild[0, :, :2] = torch.randn(17, 2, generator=torch.Generator().manual_seed(1)) * 3
     crops = replace(crops, keypoints=wild)
-    fit, state = eft.fit(regressor, body, crops, [1, 2], 0.0, None, CFG)
-    own = eft.regress(regressor, body, crops)
+    setup = setup_of(regressor, body, CFG)
+    fit, states = fit_from(setup, crops)
+    own = answer(crops, setup)
     assert fit.status.tolist() == [REJECTED, FITTED]
     assert torch.equal(fit.prediction.pred_cam[0], own.prediction.pred_cam[0])
     assert fit.loss_px[0] == own.loss_px[0]
-    assert set(state.people) == {2}
+    assert [s is None for s in states] == [True, False]
+
+
+def test_nothing_but_the_camera_is_asked_where_every_fit_is_accepted(regressor, body):
+    crops, _ = people(regressor, body, 3)
+    wild = crops.keypoints.clone()
+    wild[0, :, :2] = torch.randn(17, 2, generator=torch.Generator().manual_seed(1)) * 3
+    wild[2, 4:, 2] = 0.05  # too few joints
+    crops = replace(crops, keypoints=wild)
+    strict = fit_cold(setup_of(regressor, body, CFG), crops)
+    free = fit_cold(setup_of(regressor, body, CFG, accept=AcceptConfig(enabled=False)), crops)
+    assert strict.status.tolist() == [REJECTED, FITTED, REJECTED]
+    assert free.status.tolist() == [FITTED, FITTED, REJECTED]
+    assert free.loss_px[0] < strict.loss_px[0] and free.loss_px[0] > AcceptConfig().max_loss_px
+    assert torch.equal(free.prediction.pred_cam[1:], strict.prediction.pred_cam[1:])
+
+
+def test_each_limit_rejects_alone(regressor, body):
+    """By the rule itself: a sane fit, and one that breaks one limit each."""
+    crops, _ = people(regressor, body, 1)
+    crops = Crops.cat([crops] * 7)
+    setup = setup_of(regressor, body)
+    cfg, own = setup.cfg.fit.accept, answer(crops, setup)
+    params, cam, loss_px = own.prediction.params, own.prediction.pred_cam.clone(), own.loss_px + 0.5
+    betas, pose = params.betas.clone(), params.body_pose.clone()
+    own = replace(own, loss_px=own.loss_px.clone())
+    own.loss_px[1], loss_px[1] = 99.0, cfg.max_loss_px + 0.1
+    loss_px[2] = own.loss_px[2] + cfg.max_rise_px + 0.1
+    betas[3, 9] = -cfg.max_abs_beta - 0.1
+    assert cfg.max_pose_change_rad is not None
+    turn = axis_angle_to_matrix(torch.tensor([cfg.max_pose_change_rad + 0.1, 0.0, 0.0]))
+    pose[4, 17] = turn @ pose[4, 17]
+    cam[5, 0] = 2.0 * crops.focal_length_px[5] / (crops.size_px[5] * (cfg.min_depth_m - 0.05))
+    cam[6, 0] = -cam[6, 0]
+    tuned = Prediction(replace(params, betas=betas, body_pose=pose), cam)
+    assert acceptable(tuned, own, loss_px, crops, setup).tolist() == [True] + [False] * 6
+    no_pose = setup_of(regressor, body, accept=replace(cfg, max_pose_change_rad=None))
+    assert acceptable(tuned, own, loss_px, crops, no_pose).tolist() == [
+        *[True, False, False, False],
+        *[True, False, False],
+    ]
+    far = setup_of(regressor, body, method="smplify")
+    assert acceptable(tuned, own, loss_px, crops, far).tolist() == [
+        *[True, False, False, False],
+        *[True, False, False],
+    ]
+    off = setup_of(regressor, body, accept=replace(cfg, enabled=False))
+    assert acceptable(tuned, own, loss_px, crops, off).tolist() == [True] * 6 + [False]
 
 
 def test_too_few_joints_take_no_step(regressor, body):
     crops, _ = people(regressor, body, 1)
     keypoints = crops.keypoints.clone()
     keypoints[:, 4:, 2] = 0.05
-    fit, _ = eft.fit(regressor, body, replace(crops, keypoints=keypoints), [1], 0.0, None, CFG)
+    fit = fit_cold(setup_of(regressor, body, CFG), replace(crops, keypoints=keypoints))
     assert fit.num_steps.item() == 0
     assert fit.status.item() == REJECTED
 
@@ -156,9 +212,11 @@ def test_too_few_joints_take_no_step(regressor, body):
 def test_nobody_is_a_result(regressor, body):
     crops, _ = people(regressor, body, 1)
     none = crops.select(torch.zeros(0, dtype=torch.int64))
-    fit, state = eft.fit(regressor, body, none, [], 0.0, None, CFG)
+    setup = setup_of(regressor, body, CFG)
+    assert len(fit_cold(setup, none)) == 0
+    fit, states = fit_from(setup, none)
     assert len(fit) == 0
-    assert not state.people
+    assert not states
 
 
 def test_finished_people_do_not_move(regressor, body):
@@ -166,7 +224,7 @@ def test_finished_people_do_not_move(regressor, body):
     keypoints = crops.keypoints.clone()
     keypoints[0, 4:, 2] = 0.05
     crops = replace(crops, keypoints=keypoints)
-    fit, _ = eft.fit(regressor, body, crops, [1, 2], 0.0, None, CFG)
+    fit = fit_cold(setup_of(regressor, body, CFG), crops)
     assert fit.num_steps[0] == 0 < fit.num_steps[1]
 
 
@@ -232,7 +290,7 @@ def test_general_way_equals_the_lifters_own(regressor, monkeypatch):
     theta = weights.base.repeat(3, 1)
     theta += 0.01 * torch.randn(theta.shape, generator=g)
     quick = weights.forward(theta, encoded)
-    monkeypatch.setattr(type(regressor), "forward_each", None)
+    monkeypatch.setattr(type(regressor), "forward_each", RegressorModule.forward_each)
     assert torch.allclose(weights.forward(theta, encoded), quick, atol=1e-4)
 
 
@@ -248,23 +306,23 @@ def test_outliers_stop_pulling():
 
 
 def test_who_starts_warm_is_given_up_sooner(regressor, body):
-    """With no patience at all, a warm frame takes one look; a cold one its own number of steps."""
+    """Where no gain is enough, a warm frame takes one step; a cold one its own number of them."""
     crops, _ = people(regressor, body, 2)
-    cfg = replace(CFG, threshold_px=0.0, num_steps=12, stall_steps=50, warm_stall_steps=0)
-    first, state = eft.fit(regressor, body, crops, [0, 1], 0.0, cfg=cfg)
+    cfg = replace(CFG, threshold_px=0.0, num_steps=12, warm_stall_steps=1, stall_px=1e6)
+    setup = setup_of(regressor, body, cfg)
+    first, states = fit_from(setup, crops)
     assert first.num_steps.tolist() == [12, 12]
-    second, _ = eft.fit(regressor, body, crops, [0, 5], 1 / 30, state, cfg)
-    assert second.num_steps.tolist() == [0, 12]
+    second, _ = fit_from(setup, crops, [states[0], None])
+    assert second.num_steps.tolist() == [1, 12]
 
 
 def test_the_whole_state_goes_over_to_the_next_frame(regressor, body):
     crops, _ = people(regressor, body, 2)
     cfg = replace(CFG, num_steps=8, threshold_px=0.0, carry=1.0)
-    _, first = eft.fit(regressor, body, crops, [0, 1], 0.0, None, cfg)
+    _, first = fit_from(setup_of(regressor, body, cfg), crops)
     still = replace(cfg, num_steps=0)
-    _, second = eft.fit(regressor, body, crops, [0, 1], 1 / 30, first, still)
-    for i in (0, 1):
-        before, after = first.people[i].state, second.people[i].state
+    _, second = fit_from(setup_of(regressor, body, still), crops, first)
+    for before, after in zip(first, second, strict=True):
         assert before.second_moment.max() > 0
         for name in ("theta", "first_moment", "second_moment", "num_updates"):
             torch.testing.assert_close(getattr(after, name), getattr(before, name))
@@ -273,11 +331,11 @@ def test_the_whole_state_goes_over_to_the_next_frame(regressor, body):
 def test_limbs_stay_near_the_regressors_answer_however_the_body_turns(regressor, body):
     """A strong `stay_weight` leaves EFT little but to turn and to move the body as a whole."""
     crops, _ = people(regressor, body, 4, bend=0.8)
-    own = eft.regress(regressor, body, crops).prediction
+    own = answer(crops, setup_of(regressor, body)).prediction
     moved, turned = {}, {}
     for weight in (0.0, 100.0):
         cfg = replace(CFG, stay_weight=weight)
-        fit, _ = eft.fit(regressor, body, crops, range(4), 0.0, None, cfg)
+        fit = fit_cold(setup_of(regressor, body, cfg), crops)
         limbs, before = (projected(body, p, crops)[1] for p in (fit.prediction, own))
         moved[weight] = 1e3 * (limbs - before).norm(dim=-1).mean()
         params = (fit.prediction.params.global_orient, own.params.global_orient)
@@ -288,7 +346,7 @@ def test_limbs_stay_near_the_regressors_answer_however_the_body_turns(regressor,
 
 def test_limbs_say_nothing_of_how_the_body_stands_and_turns(regressor, body):
     crops, _ = people(regressor, body, 3)
-    own = eft.regress(regressor, body, crops).prediction
+    own = answer(crops, setup_of(regressor, body)).prediction
     turn = axis_angle_to_matrix(torch.tensor([0.3, -0.8, 0.5]))
     params = replace(own.params, global_orient=turn @ own.params.global_orient)
     other = replace(own, params=params, pred_cam=own.pred_cam + 0.1)

@@ -9,12 +9,13 @@ from hmr2_files import SMALL, random_tensors, some_crops, write_checkpoint
 from typer.testing import CliRunner
 
 from eftvideo.cli.app import app
-from eftvideo.config import EftConfig
+from eftvideo.config import AcceptConfig, EftConfig
 from eftvideo.errors import ConfigError
-from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.answer import answer
 from eftvideo.geometry import camera
 from eftvideo.regressors.hmr2 import Model
 from eftvideo.results.result_file import load_result
+from tests.eft_people import fit_cold, setup_of
 
 TUNE = tuple(Model.rates)
 
@@ -70,13 +71,13 @@ def test_command_line(tiny_clip, tmp_path, monkeypatch):
     monkeypatch.setattr("eftvideo.regressors.hmr2.Hmr2Config", lambda: SMALL)
     path = write_checkpoint(tmp_path / "small.ckpt", random_tensors(), monkeypatch)
     words = ["run", str(tiny_clip), "-o", str(tmp_path), "--no-overlay", "-q", "--end", "0.1"]
-    words += ["--regressor", "hmr2", "--weights", str(path), "--steps", "2"]
+    words += ["--regressor", "hmr2", "--weights", str(path), "--set", "fit.eft.num_steps=2"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
     assert len(result.frame) >= 4 and np.isfinite(result.transl).all()
     # The network's crops: the box, widened for its upright part.
-    assert result.config["crop"]["width_factor"] == pytest.approx(4 / 3)
+    assert result.config["fit"]["crop"]["width_factor"] == pytest.approx(4 / 3)
     damaged = tmp_path / "damaged.ckpt"
     damaged.write_bytes(path.read_bytes()[:-2000])
     words[words.index(str(path))] = str(damaged)
@@ -103,15 +104,15 @@ def test_eft_lowers_the_error_and_a_batch_is_one_by_one(model, body, tune, rate)
     px = camera.project(target + transl[:, None], crops.focal_length_px, crops.image_size_px)
     xy = (px - crops.center_px[:, None]) / (crops.size_px / 2)[:, None, None]
     crops = replace(crops, keypoints=torch.cat([xy, torch.ones(2, 17, 1)], dim=2))
-    own = eft.regress(model, body, crops)
     cfg = EftConfig(
         tune=tune, learning_rate=rate, num_steps=25, threshold_px=0.1, stall_steps=25,
-        warm_stall_steps=25, max_pose_change_rad=3.2, max_abs_beta=50.0, stay_weight=0.0,
-        robust_px=12.0,
+        warm_stall_steps=25, stay_weight=0.0, robust_px=12.0,
     )  # fmt: skip
-    both, _ = eft.fit(model, body, crops, [0, 1], 0.0, cfg=cfg)
+    accept = AcceptConfig(max_pose_change_rad=3.2, max_abs_beta=50.0)
+    setup = setup_of(model, body, cfg, accept=accept)
+    own, both = answer(crops, setup), fit_cold(setup, crops)
     assert (own.loss_px > 8.0).all() and (both.loss_px < 0.4 * own.loss_px).all()
     for i in range(2):
         part = crops.select(torch.tensor([i]))
-        alone, _ = eft.fit(model, body, part, [0], 0.0, cfg=cfg)
+        alone = fit_cold(setup, part)
         assert torch.allclose(alone.loss_px, both.loss_px[i : i + 1], atol=0.05)

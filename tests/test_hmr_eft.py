@@ -16,19 +16,21 @@ from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
 from eftvideo.cli.app import app
-from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, RunConfig
+from eftvideo.config import PUBLISHED_EFT, CropConfig, EftConfig, FitConfig, RunConfig
 from eftvideo.errors import ConfigError
-from eftvideo.fit.eft import fit as eft
-from eftvideo.fit.eft import memory as capacity
-from eftvideo.fit.eft.tuned_weights import Weights, settled
+from eftvideo.fit.answer import answer
+from eftvideo.fit.eft import memory
+from eftvideo.fit.eft.tuned_weights import Weights
 from eftvideo.regressors import _load as networks
 from eftvideo.regressors._pose_only import PoseOnly
 from eftvideo.regressors.hmr import HmrConfig, Model
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.results.result_file import load_result
+from eftvideo.setup import Setup
 from eftvideo.types import FITTED
 from eftvideo.weights.locate import resolve
-from tests.pixel_people import UNTRAINED_EFT, two_people
+from tests.eft_people import VIEW, fit_cold
+from tests.pixel_people import UNTRAINED_EFT, two_people, untrained
 
 SMALL = HmrConfig(depth=18, crop_size_px=64, body="neutral", width=16, hidden=128)
 RATES = {"all": 1e-3, "layer4+head": 1e-3, "head": 1e-3}
@@ -55,12 +57,13 @@ def crops(finished):
 def test_error_falls_below_the_threshold_and_a_batch_is_one_by_one(model, body, crops, tune):
     cfg = replace(CFG, tune=tune, learning_rate=RATES[tune])
     before = {n: v.clone() for n, v in model.state_dict().items()}
-    own = eft.regress(model, body, crops, cfg)
-    both, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
+    setup = untrained(model, body, cfg)
+    own = answer(crops, setup)
+    both = fit_cold(setup, crops)
     assert (own.loss_px > 15.0).all() and (both.status == FITTED).all()
     assert (both.loss_px <= cfg.threshold_px).all() and (both.num_steps < cfg.num_steps).all()
     for i in range(2):
-        alone, _ = eft.fit(model, body, crops.select(torch.tensor([i])), [i], 0.0, None, cfg)
+        alone = fit_cold(setup, crops.select(torch.tensor([i])))
         assert alone.loss_px.item() == pytest.approx(both.loss_px[i].item(), abs=0.05)
     assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
 
@@ -75,12 +78,11 @@ def test_what_is_frozen_runs_once(model, body, crops, monkeypatch):
             return plain(x, own)
 
         monkeypatch.setattr(model, name, counted)
-    own = eft.regress(model, body, crops, CFG)
-    # Five steps, a last look, and once to measure what the backward pass keeps.
-    for tune, wanted in (("head", (1, 1)), ("layer4+head", (1, 7)), ("all", (7, 7))):
+    # The own answer, five steps, a last look, and once to measure what the backward pass keeps.
+    for tune, wanted in (("head", (1, 1)), ("layer4+head", (1, 8)), ("all", (8, 8))):
         seen.clear()
         cfg = replace(CFG, tune=tune, learning_rate=1e-5, num_steps=5, threshold_px=0.0)
-        eft.fit(model, body, crops, [1, 2], 0.0, None, cfg, own)
+        fit_cold(untrained(model, body, cfg), crops)
         assert (seen["until_layer3"], seen["from_layer4"]) == wanted, tune
 
 
@@ -93,31 +95,44 @@ def test_batch_norm_and_dropout_stay_as_they_are(model, body, crops):
     assert norms and all(not m.training and not m.num_batches_tracked for m in norms)
 
 
-def test_the_regressor_says_what_is_tuned_by_default(model):
+def test_the_regressor_says_what_is_tuned_by_default(model, body):
     lifter = Lifter.from_weights(resolve(Lifter.spec))
-    assert settled(EftConfig(), lifter).tune == "head"
-    assert settled(EftConfig(), model).tune == "head"
-    assert settled(EftConfig(tune="all"), model).learning_rate == model.rates["all"]
-    assert settled(PUBLISHED_EFT, model) == PUBLISHED_EFT
-    assert settled(replace(PUBLISHED_EFT, learning_rate=1e-4), model).learning_rate == 1e-4
+
+    def eft(cfg, network=model):
+        return Setup(RunConfig(fit=FitConfig(eft=cfg)), network, body, VIEW).cfg.fit.eft
+
+    assert eft(EftConfig(), lifter).tune == "head"
+    assert eft(EftConfig()).tune == "head"
+    assert eft(EftConfig(tune="all")).learning_rate == model.rates["all"]
+    assert eft(PUBLISHED_EFT) == PUBLISHED_EFT
+    assert eft(replace(PUBLISHED_EFT, learning_rate=1e-4)).learning_rate == 1e-4
     for network in (lifter, model):
         assert all(network.tunable(which) for which in network.rates)
     with pytest.raises(ConfigError, match="tune must be one of all"):
-        settled(EftConfig(tune="norm+bias"), model)
+        eft(EftConfig(tune="norm+bias"))
+
+
+def test_the_regressor_says_how_crops_lie_unless_somebody_else_does(model, body):
+    network = Model(SMALL)
+    network.crop = CropConfig(width_factor=2.0)
+    own = RunConfig(fit=FitConfig(crop=CropConfig(box_scale=1.5)))
+    assert Setup(RunConfig(), network, body, VIEW).cfg.fit.crop == network.crop
+    assert Setup(own, network, body, VIEW).cfg.fit.crop == own.fit.crop
 
 
 MEASURE = """
 import sys, threading, time, torch
-from eftvideo import capacity
+from eftvideo.fit.eft import memory
+from eftvideo.fit.eft.tuned_weights import Weights
+from eftvideo.fit.optimizer import Adam
 from eftvideo.regressors.hmr import HmrConfig, Model
-from eftvideo.tuning import Adam, Weights
 torch.set_num_threads(1)
 model = Model(HmrConfig(depth=18, crop_size_px=64, width=32)).eval().requires_grad_(False)
 weights, num = Weights(model, sys.argv[1]), int(sys.argv[2])
 pixels = torch.zeros(num, 3, 64, 64, dtype=torch.uint8)
 class Crops: image = pixels
 encoded = model.encode(Crops, sys.argv[1])
-each = capacity.bytes_per_person(weights, encoded[:1])
+each = memory.bytes_per_person(weights, encoded[:1])
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 before, most = resident(), [0]
@@ -155,12 +170,12 @@ def test_memory_is_as_predicted(tune, num):
 def test_people_are_tuned_in_chunks_that_fit(model, body, crops, monkeypatch, caplog):
     cfg = replace(CFG, tune="head", num_steps=3)
     weights = Weights(model, "head")
-    each = capacity.bytes_per_person(weights, model.encode(crops, "head")[:1])
+    each = memory.bytes_per_person(weights, model.encode(crops, "head")[:1])
     assert each > 6 * 4 * weights.base.numel()
-    together, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
-    monkeypatch.setattr(capacity, "free_bytes", lambda device: int(1.9 * each))
+    together = fit_cold(untrained(model, body, cfg), crops)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: int(1.9 * each))
     with caplog.at_level("INFO", "eftvideo"):
-        chunks, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
+        chunks = fit_cold(untrained(model, body, cfg), crops)
     assert "1 of 2 people are tuned at once" in caplog.text
     assert torch.allclose(together.loss_px, chunks.loss_px, atol=1e-2)
 
@@ -175,8 +190,8 @@ def test_smpl_betas_are_not_taken_for_ours(tmp_path, body, crops, caplog, monkey
     named = RunConfig(regressor="hmr", regressor_weights="hmr-eft", weights_camera="spin")
     assert networks.regressor_file(named) == path
     assert networks.load_regressor(named, "cpu", body).inner.cfg.camera == "spin"  # type: ignore
-    with pytest.raises(ConfigError, match="no camera 'none': choose one of spin, eft"):
-        networks.load_regressor(replace(named, weights_camera="none"), "cpu", body)
+    with pytest.raises(ConfigError, match="no camera 'smplx': choose one of spin, eft"):
+        networks.load_regressor(replace(named, weights_camera="smplx"), "cpu", body)
     with pytest.raises(ConfigError, match="leave the option out"):
         networks.load_regressor(RunConfig(weights_camera="spin"), "cpu", body)
 
@@ -186,12 +201,12 @@ def test_shape_of_a_pose_only_network_is_found_by_the_fit(model, body, crops):
     smpl.load_state_dict(model.state_dict())
     lifter = Lifter.from_weights(resolve(Lifter.spec))
     regressor = PoseOnly(smpl, lifter).eval()
-    own = eft.regress(regressor, body, crops)
-    plain = eft.regress(model, body, crops)
+    setup = untrained(regressor, body, replace(CFG, learning_rate=None), max_loss_px=1e3)
+    own = answer(crops, setup)
+    plain = answer(crops, untrained(model, body))
     assert (own.prediction.params.betas == 0).all()
     assert torch.equal(own.prediction.params.body_pose, plain.prediction.params.body_pose)
-    cfg = replace(CFG, learning_rate=None, max_loss_px=1e3)
-    fit, _ = eft.fit(regressor, body, crops, [1, 2], 0.0, None, cfg)
+    fit = fit_cold(setup, crops)
     assert (fit.loss_px < own.loss_px).all()
     assert (fit.prediction.params.betas.abs().amax(1) > 0.01).any()
     assert regressor.shape_source is lifter
@@ -200,21 +215,23 @@ def test_shape_of_a_pose_only_network_is_found_by_the_fit(model, body, crops):
 def test_command_line(tiny_clip, tmp_path, model):
     path = tmp_path / "small.safetensors"
     save_file(model.state_dict(), path, model.metadata())
-    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15", "--steps", "2"]
+    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15"]
+    words += ["--set", "fit.eft.num_steps=2"]
     words += ["--regressor", "hmr", "--weights", str(path), "-o", str(tmp_path)]
-    done = CliRunner().invoke(app, [*words, "--tune", "head"])
+    done = CliRunner().invoke(app, [*words, "--set", "fit.eft.tune=head"])
     assert done.exit_code == 0, done.output
     result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
     assert len(result.frame) >= 6 and np.isfinite(result.transl).all()
-    assert result.config["eft"]["tune"] == "head"
-    assert result.config["eft"]["learning_rate"] == model.rates["head"]
-    assert result.config["crop"]["box_scale"] == CropConfig().box_scale
-    done = CliRunner().invoke(app, [*words, "--recipe", "published"])
+    assert result.config["fit"]["eft"]["tune"] == "head"
+    assert result.config["fit"]["eft"]["learning_rate"] == model.rates["head"]
+    assert result.config["fit"]["crop"]["box_scale"] == CropConfig().box_scale
+    done = CliRunner().invoke(app, [*words, "--preset", "published"])
     assert done.exit_code == 0, done.output
     config = load_result(tmp_path / f"{tiny_clip.stem}.npz").config
-    assert config["eft"]["tune"] == "all" and config["eft"]["learning_rate"] == 5e-6
-    assert config["warm_start"] is False
-    failed = CliRunner().invoke(app, [*words, "--tune", "norm+bias"])
+    assert config["fit"]["eft"]["tune"] == "all"
+    assert config["fit"]["eft"]["learning_rate"] == 5e-6
+    assert config["fit"]["warm_start"] is False
+    failed = CliRunner().invoke(app, [*words, "--set", "fit.eft.tune=norm+bias"])
     assert failed.exit_code == 2 and "tune must be one of all" in failed.output
 
 

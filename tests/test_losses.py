@@ -8,12 +8,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eftvideo.config import EftConfig
+from eftvideo.config import EftConfig, FitConfig, KeypointConfig, RunConfig
 from eftvideo.fit import losses
 from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
-from eftvideo.types import Crops
+from eftvideo.types import Crops, Prediction, SmplParams
+from tests.setups import setup_for
 
 CFG = EftConfig()
+SEEN = KeypointConfig()
+SETUP = setup_for()
+
+
+def with_eft(cfg, keypoints=SEEN):
+    return setup_for(RunConfig(fit=FitConfig(eft=cfg), keypoints=keypoints))
 
 
 def random_crops(num=4, seed=0):
@@ -28,23 +35,27 @@ def random_crops(num=4, seed=0):
     )
 
 
-def loss_of(pred, crops, weight=None, betas=None, scale=1.0, cfg=CFG):
+def loss_of(pred, crops, weight=None, betas=None, scale=1.0, cfg=CFG, seen=SEEN):
     num = len(crops)
     if weight is None:
-        weight = losses.joint_weights(crops.keypoints[..., 2], cfg)
+        weight = losses.joint_weights(crops.keypoints[..., 2], SETUP)
     betas = torch.zeros(num, 10).double() if betas is None else betas
     pred_cam = torch.tensor([[scale, 0.0, 0.0]]).double().expand(num, 3)
-    return losses.eft_loss(pred, crops, weight, betas, pred_cam, cfg)
+    eye = torch.eye(3).double()
+    params = SmplParams(eye.expand(num, 3, 3), eye.expand(num, 23, 3, 3), betas)
+    robust_px = torch.full((num, 1), cfg.robust_px).double()
+    answer = Prediction(params, pred_cam)
+    return losses.eft_loss(pred, answer, crops, weight, robust_px, with_eft(cfg, seen))
 
 
 def test_joint_weights():
     score = torch.full((2, 17), 0.8)
-    score[1, 7] = CFG.min_score - 0.01
-    weight = losses.joint_weights(score, CFG)
+    score[1, 7] = SEEN.min_score - 0.01
+    weight = losses.joint_weights(score, SETUP)
     body = set(range(17)) - set(COCO17_FACE) - set(COCO17_HIPS)
     assert weight[0, list(body)].tolist() == pytest.approx([0.8] * 10)
-    assert weight[0, list(COCO17_FACE)].tolist() == pytest.approx([0.8 * CFG.face_weight] * 5)
-    assert weight[0, list(COCO17_HIPS)].tolist() == pytest.approx([0.8 * CFG.hip_weight] * 2)
+    assert weight[0, list(COCO17_FACE)].tolist() == pytest.approx([0.8 * SEEN.face_weight] * 5)
+    assert weight[0, list(COCO17_HIPS)].tolist() == pytest.approx([0.8 * SEEN.hip_weight] * 2)
     assert weight[1, 7] == 0.0
 
 
@@ -54,7 +65,7 @@ def test_four_joints_of_the_body_are_enough_a_face_is_not():
     weight[1, 13:17] = 0.9  # both lower legs
     weight[2, [0, 1, 2, 5, 6, 7]] = 0.5
     weight[3, 14:17] = 0.9
-    assert losses.enough_joints(weight, CFG).tolist() == [False, True, True, False]
+    assert losses.enough_joints(weight, SETUP).tolist() == [False, True, True, False]
 
 
 def test_weighted_mean_and_nobody_seen():
@@ -71,11 +82,11 @@ def test_weighted_median():
 
 def test_the_robust_scale_widens_only_where_most_of_the_body_is_off():
     crops = random_crops(3)
-    weight = losses.joint_weights(crops.keypoints[..., 2], CFG)
+    weight = losses.joint_weights(crops.keypoints[..., 2], SETUP)
     pred = crops.keypoints[..., :2].clone()
     pred[1, 7:9, 0] += 80.0 / losses.CROP_HALF_PX  # an arm
     pred[2, :, 0] += 80.0 / losses.CROP_HALF_PX
-    scale = losses.robust_scale_px(pred, crops, weight, CFG)
+    scale = losses.robust_scale_px(pred, crops, weight, CFG.robust_px)
     assert scale.tolist() == pytest.approx([CFG.robust_px, CFG.robust_px, 80.0])
     pred = pred.requires_grad_(True)
     loss = losses.weighted_mean(
@@ -115,6 +126,21 @@ def test_leg_direction_by_hand():
     assert too_short.tolist() == hidden.tolist() == [0.0, 0.0, 0.0]
 
 
+def test_leg_loss_heeds_whoever_is_seen_whatever_the_ankles_weigh():
+    crops = random_crops(2)
+    keypoints = crops.keypoints.clone()
+    knee, ankle = COCO17.index("left_knee"), COCO17.index("left_ankle")
+    keypoints[:, ankle, :2] = keypoints[:, knee, :2] + torch.tensor([0.0, 0.5]).double()
+    keypoints[1, ankle, 2] = SEEN.min_score - 0.01
+    crops = replace(crops, keypoints=keypoints)
+    pred = crops.keypoints[..., :2].clone()
+    pred[:, ankle] = pred[:, knee] + torch.tensor([0.5, 0.0]).double()
+    cfg, light = replace(CFG, leg_weight=0.005), replace(SEEN, ankle_weight=0.0)
+    for seen in (SEEN, light):
+        legs = loss_of(pred, crops, cfg=cfg, seen=seen) - loss_of(pred, crops, seen=seen)
+        torch.testing.assert_close(legs, torch.tensor([0.005, 0.0]).double())
+
+
 def test_loss_of_a_perfect_fit_is_only_the_camera_term():
     crops = random_crops()
     loss = loss_of(crops.keypoints[..., :2], crops)
@@ -140,7 +166,7 @@ def test_a_gross_keypoint_error_cannot_rule():
     off = crops.keypoints[..., :2].clone()
     off[0, COCO17.index("left_wrist")] += 50.0
     rise = loss_of(off, crops) - loss_of(crops.keypoints[..., :2], crops)
-    weight = losses.joint_weights(crops.keypoints[..., 2], CFG)
+    weight = losses.joint_weights(crops.keypoints[..., 2], SETUP)
     ceiling = CFG.reproject_weight * (CFG.robust_px / losses.CROP_HALF_PX) ** 2 / weight.sum()
     assert 0.9 * ceiling < rise.item() < ceiling + 1e-9
 
@@ -184,7 +210,7 @@ def test_error_px():
 def test_hidden_joints_do_not_count():
     crops = random_crops(1)
     keypoints = crops.keypoints.clone()
-    keypoints[0, 9] = torch.tensor([40.0, -40.0, CFG.min_score / 2]).double()
+    keypoints[0, 9] = torch.tensor([40.0, -40.0, SEEN.min_score / 2]).double()
     crops = replace(crops, keypoints=keypoints)
     pred = crops.keypoints[..., :2].clone()
     base = loss_of(pred, crops)

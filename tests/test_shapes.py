@@ -5,21 +5,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from eftvideo.fit.people import fit_people
 
-from eftvideo.config import CropConfig, EftConfig, RunConfig, SmplifyConfig
-from eftvideo.fit.crops import Camera, TrackMemory
-from eftvideo.fit.eft import fit as eft
+from eftvideo.config import CropConfig, RunConfig
+from eftvideo.config.dotted import set_values
+from eftvideo.fit import crops as crops_module
+from eftvideo.fit import fit_tracks
+from eftvideo.fit.answer import answer
+from eftvideo.fit.crops import CropMaker, context
 from eftvideo.fit.projection import projected
-from eftvideo.fit.shape import hold_shape, robust_mean, track_shapes
-from eftvideo.fit.smplify import fit as smplify
+from eftvideo.fit.shape import hold_shape, track_shapes
+from eftvideo.fit.smplify.fit import fit_rows
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.robust import robust_mean
 from eftvideo.geometry.rotations import axis_angle_to_matrix
-from eftvideo.progress import Progress
+from eftvideo.geometry.skeletons import SMPL24_PARENTS
+from eftvideo.results.result import rows_of
+from eftvideo.setup import Setup
 from eftvideo.types import Detections, FrameDetections, Prediction, SmplParams
+from eftvideo.types.track import Tracks
+from tests.eft_people import VIEW
 
-VIEW = Camera(1400.0, 1280, 720)
+
+def setup_of(regressor, body, *settings):
+    return Setup(set_values(RunConfig(), settings), regressor, body, VIEW)
 
 
 def stand(body, place, betas=None, turn=0.0):
@@ -68,7 +77,7 @@ def walkers(body, frames=10):
 
 def test_a_held_shape_hardly_changes_the_picture(body, regressor):
     crops = crops_of(stand(body, [0.6, 0.1, 5.0]))
-    own = eft.regress(regressor, body, crops).prediction
+    own = answer(crops, setup_of(regressor, body)).prediction
     tall = own.params.betas.clone()
     tall[:, 0] += 2.0
     held = hold_shape(own, replace(crops, betas=tall), body)
@@ -85,7 +94,7 @@ def test_a_held_shape_hardly_changes_the_picture(body, regressor):
 
 def test_nothing_is_held_where_nothing_is_known(body, regressor):
     crops = crops_of(stand(body, [0.6, 0.1, 5.0]))
-    own = eft.regress(regressor, body, crops).prediction
+    own = answer(crops, setup_of(regressor, body)).prediction
     assert hold_shape(own, crops, body) is own
 
 
@@ -94,8 +103,6 @@ def test_mean_bone_is_the_mean_distance_of_rest_joints(body):
     eye = torch.eye(3)
     rest = SmplParams(eye.expand(3, 3, 3), eye.expand(3, 23, 3, 3), betas)
     joints = body.joints_and_keypoints(rest)[0]
-    from eftvideo.geometry.skeletons import SMPL24_PARENTS
-
     bones = [(joints[:, c] - joints[:, p]).norm(dim=-1) for c, p in enumerate(SMPL24_PARENTS) if c]
     torch.testing.assert_close(body.mean_bone(betas), torch.stack(bones).mean(0))
 
@@ -115,10 +122,12 @@ def test_robust_mean_hardly_heeds_a_few_far_values():
 
 @pytest.mark.parametrize("method", ["eft", "regress", "smplify"])
 def test_every_method_holds_one_shape_per_track(body, regressor, method):
-    frames = walkers(body, 6)
-    cfg = RunConfig(method=method, smplify=SmplifyConfig(camera_steps=5, body_steps=5))
-    rows = fit_people(frames, regressor, body, VIEW, cfg, "cpu", Progress())
-    known = track_shapes(frames, TrackMemory(frames), regressor, body, VIEW, cfg, "cpu")
+    tracks = Tracks.gather(walkers(body, 6))
+    few = ("fit.smplify.camera_steps=5", "fit.smplify.body_steps=5")
+    setup = setup_of(regressor, body, f"fit.method={method}", *few)
+    rows = rows_of(fit_tracks(tracks, setup))
+    known = track_shapes(tracks, CropMaker(tracks, setup))
+    assert known is not None
     assert known.keys() == {1, 2}
     for track_id, betas in known.items():
         mine = rows["betas"][rows["track_id"] == track_id]
@@ -129,36 +138,60 @@ def test_every_method_holds_one_shape_per_track(body, regressor, method):
 
 
 def test_per_frame_shapes_differ(body, regressor):
-    frames = walkers(body, 6)
-    cfg = RunConfig(shape="per-frame")
-    rows = fit_people(frames, regressor, body, VIEW, cfg, "cpu", Progress())
+    tracks = Tracks.gather(walkers(body, 6))
+    setup = setup_of(regressor, body, "fit.shape.enabled=no")
+    assert track_shapes(tracks, CropMaker(tracks, setup)) is None
+    rows = rows_of(fit_tracks(tracks, setup))
     mine = rows["betas"][rows["track_id"] == 1]
     assert np.ptp(mine, axis=0).max() > 1e-3
 
 
-def test_a_frame_that_shows_little_does_not_decide_the_shape(body, regressor):
+def test_nobody_has_no_shape(body, regressor):
+    tracks = Tracks.gather([FrameDetections(0, 0.0, Detections.empty(), True)])
+    assert track_shapes(tracks, CropMaker(tracks, setup_of(regressor, body))) == {}
+    assert not fit_tracks(tracks, setup_of(regressor, body)).people
+
+
+def test_a_frame_that_shows_little_does_not_decide_the_shape(body, regressor, monkeypatch):
     frames = walkers(body)
-    cfg, which = RunConfig(), (regressor, body, VIEW, RunConfig(), "cpu")
-    want = track_shapes(frames, TrackMemory(frames), *which)
+    tracks, setup = Tracks.gather(frames), setup_of(regressor, body)
+    want = track_shapes(tracks, CropMaker(tracks, setup))
     broken = frames[0].people.keypoints.copy()
     broken[..., :2] += np.random.default_rng(0).normal(0, 60, broken[..., :2].shape)
     broken[..., 2] = 0.35
     people = replace(frames[0].people, keypoints=broken.astype(np.float32))
+    clean = {t.track_id: t for t in tracks.people}
     # Only what is asked changes; what the others see around them stays.
-    spoilt = [replace(frames[0], people=people), *frames[1:]]
-    got = track_shapes(spoilt, TrackMemory(frames), *which)
+    monkeypatch.setattr(
+        crops_module, "context", lambda track, *where: context(clean[track.track_id], *where)
+    )
+    spoilt = Tracks.gather([replace(frames[0], people=people), *frames[1:]])
+    got = track_shapes(spoilt, CropMaker(spoilt, setup))
+    assert want is not None and got is not None and want.keys() == {1, 2}
     for track_id in want:
         assert np.abs(got[track_id] - want[track_id]).max() < 0.1
-    assert cfg.shape == "per-track"
+    assert RunConfig().fit.shape.enabled
+
+
+def test_shapes_keep_to_the_limit_of_fits(body, regressor):
+    tracks = Tracks.gather(walkers(body, 4))
+    free = track_shapes(tracks, CropMaker(tracks, setup_of(regressor, body)))
+    setup = setup_of(regressor, body, "fit.accept.max_abs_beta=0.1")
+    held = track_shapes(tracks, CropMaker(tracks, setup))
+    assert free is not None and held is not None
+    for track_id, betas in free.items():
+        assert np.abs(betas).max() > 0.1
+        np.testing.assert_allclose(held[track_id], betas.clip(-0.1, 0.1))
 
 
 def test_smplify_leaves_a_held_shape_alone(body, regressor):
     crops = crops_of(stand(body, [0.0, 0.1, 5.0]))
     betas = torch.full((1, 10), 0.3)
     held = replace(crops, betas=betas)
-    own = eft.regress(regressor, body, held, EftConfig())
+    own = answer(held, setup_of(regressor, body))
+    few = ("fit.smplify.camera_steps=3", "fit.smplify.body_steps=10")
     for init in ("regressor", "mean"):
-        cfg = SmplifyConfig(init=init, camera_steps=3, body_steps=10)
-        fit, _ = smplify.fit_rows(regressor, body, held, [None], cfg, own)
+        setup = setup_of(regressor, body, f"fit.smplify.init={init}", *few)
+        fit, _ = fit_rows(held, own, [None], setup)
         torch.testing.assert_close(fit.prediction.params.betas, betas)
         assert int(fit.num_steps[0]) > 3

@@ -2,20 +2,28 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from eftvideo.config import EftConfig, RunConfig, SmplifyConfig
+from eftvideo.config import AcceptConfig, FitConfig, KeypointConfig, RunConfig, SmplifyConfig
 from eftvideo.evaluate.metrics import pa_mpjpe
 from eftvideo.fit import losses
-from eftvideo.fit.eft import fit as eft
-from eftvideo.fit.smplify import fit as smplify
+from eftvideo.fit.answer import answer
+from eftvideo.fit.batch import Batch, Streams
+from eftvideo.fit.eft.engine import Engine
+from eftvideo.fit.eft.fit import fit_eft
+from eftvideo.fit.optimizer import Adam
+from eftvideo.fit.projection import projected
+from eftvideo.fit.smplify.fit import fit_rows, fit_smplify
 from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, load_pose_prior, wrong_bend
-from eftvideo.fit.smplify.stages import FOCAL_PX, Stages, from_row, projected, to_row
+from eftvideo.fit.smplify.stages import FOCAL_PX, Stages, from_row, to_row
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
 from eftvideo.geometry.skeletons import COCO17
+from eftvideo.setup import Setup
 from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
+from tests.eft_people import VIEW
 
 FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 FEW = SmplifyConfig(camera_steps=12, body_steps=25, stall_steps=50)
@@ -55,9 +63,14 @@ def scene(body, prior):
     return crops_of(body, params, transl), params, transl
 
 
+def setup_of(regressor, body, cfg=None, keypoints=None, accept=None):
+    fit = FitConfig("smplify", smplify=cfg or SmplifyConfig(), accept=accept or AcceptConfig())
+    return Setup(RunConfig(fit=fit, keypoints=keypoints or KeypointConfig()), regressor, body, VIEW)
+
+
 def fit(regressor, body, crops, cfg, starts=None):
-    own = eft.regress(regressor, body, crops)
-    return smplify.fit_rows(regressor, body, crops, starts or [None] * len(crops), cfg, own)
+    setup = setup_of(regressor, body, cfg)
+    return fit_rows(crops, answer(crops, setup), starts or [None] * len(crops), setup)
 
 
 def error_mm(body, result, params):
@@ -120,7 +133,7 @@ def test_network_and_body_stay_as_they_were(regressor, body, scene):
 
 def test_stages_move_only_what_they_should(regressor, body, scene):
     crops, _, _ = scene
-    start = to_row(eft.regress(regressor, body, crops).prediction)
+    start = to_row(answer(crops, setup_of(regressor, body)).prediction)
     first, _ = fit(regressor, body, crops, replace(FEW, body_steps=0))
     moved = (to_row(first.prediction) - start).abs()
     assert moved[:, 3:82].max() < 1e-3  # pose and betas: only the round trip over matrices
@@ -162,7 +175,7 @@ def test_nonsense_is_rejected_and_keeps_the_regressors_answer(regressor, body, s
     keypoints[0, :, :2] = torch.randn(17, 2, generator=torch.Generator().manual_seed(1)) * 3
     keypoints[1, 5:, 2] = 0.05
     crops = replace(crops, keypoints=keypoints)
-    own = eft.regress(regressor, body, crops)
+    own = answer(crops, setup_of(regressor, body))
     result, states = fit(regressor, body, crops, FEW)
     assert result.status.tolist() == [REJECTED, REJECTED, FITTED, FITTED]
     assert [s is None for s in states] == [True, True, False, False]
@@ -176,11 +189,10 @@ def test_a_hidden_torso_falls_back_to_the_regressors_start(regressor, body, scen
     keypoints = crops.keypoints.clone()
     keypoints[:, COCO17.index("left_hip"), 2] = 0.1
     crops = replace(crops, keypoints=keypoints)
-    own = eft.regress(regressor, body, crops)
-    cfg = replace(FEW, init="mean", camera_steps=0, body_steps=0, max_loss_px=1e9)
-    result, _ = smplify.fit_rows(
-        regressor, body, crops, [None] * 4, cfg, replace(own, loss_px=own.loss_px + 1e9)
-    )
+    own = answer(crops, setup_of(regressor, body))
+    cfg = replace(FEW, init="mean", camera_steps=0, body_steps=0)
+    setup = setup_of(regressor, body, cfg, accept=AcceptConfig(max_loss_px=1e9))
+    result, _ = fit_rows(crops, replace(own, loss_px=own.loss_px + 1e9), [None] * 4, setup)
     assert torch.allclose(result.prediction.pred_cam, own.prediction.pred_cam, atol=1e-4)
 
 
@@ -198,23 +210,23 @@ def test_rows_say_what_predictions_say(body, scene):
     assert torch.allclose(back.params.body_pose, params.body_pose, atol=1e-5)
     # SPIN: distance = 2 f / (224 s)
     assert torch.allclose(to_row(Prediction(params, cam))[:, -1], 2 * FOCAL_PX / (224 * cam[:, 0]))
-    truth = projected(body, back, crops)
+    truth = projected(body, back, crops)[0]
     assert torch.allclose(truth, crops.keypoints[..., :2], atol=1e-3)
 
 
-def test_objective_is_the_sum_of_its_terms(body, scene, prior):
+def test_objective_is_the_sum_of_its_terms(regressor, body, scene, prior):
     """By hand, from the constants, at a point where every term counts."""
     crops, params, transl = scene
-    cfg = SmplifyConfig()
+    setup = setup_of(regressor, body)
     row = to_row(Prediction(params, camera.transl_to_pred_cam(transl, *crops.view)))
     row[:, 72:82] = 0.5
     row[:, 0] += 0.2
-    stages = Stages(body, crops, cfg, prior)
+    stages = Stages(crops, setup, prior)
     rows = torch.arange(4)
-    apart = 112.0 * (projected(body, from_row(row), crops) - crops.keypoints[..., :2])
+    apart = 112.0 * (projected(body, from_row(row), crops)[0] - crops.keypoints[..., :2])
     robust = 100.0**2 * apart**2 / (100.0**2 + apart**2)
     weight = torch.full((17,), 0.95**2)
-    weight[:5] *= cfg.face_weight
+    weight[:5] *= setup.cfg.keypoints.face_weight
     weight[[11, 12]] = 0.0
     pose = row[:, 3:72]
     want = (
@@ -229,36 +241,87 @@ def test_objective_is_the_sum_of_its_terms(body, scene, prior):
     assert torch.allclose(held, torso + 100.0**2 * 0.09, rtol=1e-3)
 
 
-def test_same_errors_as_eft(scene):
-    score = scene[0].keypoints[..., 2]
-    assert torch.equal(
-        losses.joint_weights(score, EftConfig()), losses.joint_weights(score, SmplifyConfig())
-    )
-    assert RunConfig().smplify.max_loss_px == RunConfig().eft.max_loss_px
+def test_same_errors_as_eft(regressor, body, scene):
+    """Both see the same keypoints, weigh them alike, and reject by the same limits."""
+    crops, keypoints = scene[0], KeypointConfig(0.5, 0.1, 0.7, 0.9, min_joints=9)
+    score = crops.keypoints[..., 2].clone()
+    score[0, 9:] = 0.45
+    crops = replace(crops, keypoints=torch.cat([crops.keypoints[..., :2], score[..., None]], -1))
+    setup = setup_of(regressor, body, FEW, keypoints)
+    batch = Batch.of(crops, setup)
+    stages, engine = Stages(crops, setup, None), Engine(batch, setup)
+    assert torch.equal(stages.seen, engine.weight)
+    assert torch.equal(stages.enough, engine.enough)
+    want = losses.joint_weights(score, setup)
+    assert torch.equal(stages.seen, want) and not want[0, 9:].any()
+    fits = [method(batch, setup) for method in (fit_eft, fit_smplify)]
+    assert torch.equal(fits[0].loss_px_start, fits[1].loss_px_start)
+    assert all((f.status == FITTED).all() for f in fits)
+    never = setup_of(regressor, body, FEW, keypoints, AcceptConfig(max_loss_px=1e-3))
+    for method in (fit_eft, fit_smplify):
+        assert (method(batch, never).status == REJECTED).all()
+
+
+def test_rejects_nobody_where_every_fit_is_accepted(regressor, body, scene):
+    crops, _, _ = scene
+    keypoints = crops.keypoints.clone()
+    keypoints[0, :, :2] = torch.randn(17, 2, generator=torch.Generator().manual_seed(1)) * 3
+    keypoints[1, 5:, 2] = 0.05  # too few joints
+    crops = replace(crops, keypoints=keypoints)
+    setup = setup_of(regressor, body, FEW, accept=AcceptConfig(enabled=False))
+    result = fit_smplify(Batch.of(crops, setup), setup)
+    assert result.status.tolist() == [FITTED, REJECTED, FITTED, FITTED]
+    assert result.loss_px[0] > AcceptConfig().max_loss_px
+
+
+def test_may_end_far_from_the_regressors_pose(regressor, body, scene):
+    accept = AcceptConfig(max_pose_change_rad=1e-3)
+    setup = setup_of(regressor, body, FEW, accept=accept)
+    batch = Batch.of(scene[0], setup)
+    assert (fit_smplify(batch, setup).status == FITTED).all()
+    by_eft = replace(setup, cfg=replace(setup.cfg, fit=FitConfig("eft", accept=accept)))
+    assert (fit_eft(batch, by_eft).status == REJECTED).all()
+
+
+def test_streams_go_on_as_frame_by_frame(regressor, body, scene):
+    crops, _, _ = scene
+    crops = crops.select(torch.tensor([0, 1, 0, 1, 0]))
+    cold = np.array([False, False, False, True, False])
+    setup = setup_of(regressor, body, FEW)
+    batch, done = Batch.of(crops, setup, Streams(((0, 2, 4), (1, 3)), cold)), []
+    result = fit_smplify(batch, setup, lambda rows, px: done.append((rows.tolist(), len(px))))
+    assert done == [([0, 1], 2), ([2, 3], 2), ([4], 1)]
+    for rows in ([0, 2, 4], [1], [3]):
+        states = None
+        for row in rows:
+            one, states = fit(regressor, body, crops.select(torch.tensor([row])), FEW, states)
+            mine = result.prediction.params.body_pose[row]
+            assert torch.allclose(mine, one.prediction.params.body_pose[0], atol=1e-3)
+            assert result.num_steps[row] == one.num_steps[0]
 
 
 @pytest.mark.parametrize("pull", [0.0, 1.0])
-def test_prior_pulls_toward_likely_poses(body, scene, prior, pull):
+def test_prior_pulls_toward_likely_poses(regressor, body, scene, prior, pull):
     crops, params, transl = scene
     row = to_row(Prediction(params, camera.transl_to_pred_cam(transl, *crops.view)))
     g = torch.Generator().manual_seed(5)
     row[:, 3:72] += 0.2 * torch.randn(4, NUM_ANGLES, generator=g)
-    stages = Stages(body, crops, SmplifyConfig(pose_weight=4.78 * pull), prior)
+    setup = setup_of(regressor, body, SmplifyConfig(pose_weight=4.78 * pull))
+    stages = Stages(crops, setup, prior)
     done, _, _ = stages.run(row, adam_of(row))
     change = prior.penalty(done[:, 3:72]) / prior.penalty(row[:, 3:72])
     assert (change < 0.5).all() if pull else (change > 0.5).all()
 
 
 def adam_of(row):
-    from eftvideo.fit.eft.tuned_weights import Adam
-
     return Adam(torch.zeros_like(row), torch.zeros_like(row), torch.zeros(len(row)).long())
 
 
-def test_gradient_is_finite_at_the_rest_pose(body, scene, prior):
+def test_gradient_is_finite_at_the_rest_pose(regressor, body, scene, prior):
     crops, _, _ = scene
     row = torch.zeros(4, 85)
     row[:, -1] = 50.0
     leaf = row.requires_grad_()
-    Stages(body, crops, SmplifyConfig(), prior).body_loss(leaf, torch.arange(4)).sum().backward()
+    stages = Stages(crops, setup_of(regressor, body), prior)
+    stages.body_loss(leaf, torch.arange(4)).sum().backward()
     assert leaf.grad is not None and torch.isfinite(leaf.grad).all()

@@ -7,6 +7,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from eftvideo.config.dotted import check
+
 Config = TypeVar("Config")
 
 OLD_NAMES: dict[str, str] = {
@@ -47,7 +49,7 @@ _MEANS: dict[str, dict[Any, Any]] = {"shape": {"per-track": True, "per-frame": F
 
 
 def take_old_names(cls: type[Config]) -> type[Config]:
-    """Let a dataclass be made with the old names of its fields too: `RunConfig(eft=...)`."""
+    """Let the old names of a dataclass's fields do too: `RunConfig(eft=...)`, `cfg.eft`."""
     init = cls.__init__
     names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
 
@@ -64,8 +66,16 @@ def take_old_names(cls: type[Config]) -> type[Config]:
             first, _, rest = path.partition(".")
             part = getattr(self, first)
             object.__setattr__(self, first, _replaced(part, rest, value) if rest else value)
+        if old:
+            check(self)
+
+    def old_name(self: Config, name: str) -> Any:
+        if name.startswith("_") or name not in OLD_NAMES:
+            raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+        return functools.reduce(getattr, OLD_NAMES[name].split("."), self)
 
     cls.__init__ = with_old_names  # type: ignore[method-assign]
+    cls.__getattr__ = old_name  # type: ignore[attr-defined]
     return cls
 
 
@@ -91,7 +101,8 @@ def part_of(config: Mapping[str, Any], name: str, kind: type[Config]) -> Config:
         for path in (new, old.get(new), f"{old.get(name)}.{field.name}"):
             found = _found(config, path.split(".")) if path else None
             if found is not None and not isinstance(found, dict):
-                values[field.name] = found
+                found = tuple(found) if isinstance(found, list) else found
+                values[field.name] = _MEANS.get(path or "", {}).get(found, found)
                 break
     return kind(**values)
 

@@ -1,7 +1,6 @@
 """Detectors: find the people of a frame, and follow them from frame to frame.
 
-A detector is a module in this folder with a class `Model` that keeps the protocol below; its
-constructor is `Model(cfg: DetectConfig, device: str, frames_per_second: float = 30.0)`.
+`detect.people` makes the one there is, `yolo_pose.Model`; another would keep the protocol below.
 """
 
 from __future__ import annotations

@@ -1,20 +1,35 @@
-"""Means that heed what most values say. The one robust mean of the program."""
+"""The one robust mean of the program."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-_ROUNDS = 5
+_ROUNDS = 20
+_NEAR = 0.2
+"""Share of the median distance that is added to every distance, so that none is 0."""
 
 
-def robust_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """(T, D), (T,) to (D,): mean in which far values count like their distance, not its square.
+def robust_mean(values: Tensor, weight: Tensor, near: float | None = None) -> Tensor:
+    """Means in which far values count like their distance, not its square.
 
     The geometric median by Weiszfeld's iteration (1937), weighted, begun at the mean.
+
+    Args:
+        values: (..., T, D). weight: (..., T); where all are 0 the mean is 0.
+        near: is added to every distance; None: a share of their median.
+
+    Returns:
+        (..., D)
     """
-    center = (values * weight[:, None]).sum(0) / weight.sum()
-    for _ in range(_ROUNDS):
-        far = (values - center).norm(dim=1)
-        pull = weight / far.clamp(min=0.2 * float(far.median()) + 1e-6)
-        center = (values * pull[:, None]).sum(0) / pull.sum()
+    pull = weight
+    for round_number in range(_ROUNDS + 1):
+        total = pull.sum(-1, keepdim=True)
+        share = pull / torch.where(total > 0, total, 1.0)
+        center = (values * share[..., None]).sum(-2)
+        if round_number == _ROUNDS:
+            break
+        far = (values - center[..., None, :]).norm(dim=-1)
+        least = _NEAR * far.median(-1, keepdim=True).values + 1e-6
+        pull = weight / (far + (least if near is None else near))
     return center

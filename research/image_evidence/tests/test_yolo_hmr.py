@@ -13,14 +13,15 @@ from typer.testing import CliRunner
 
 from eftvideo.cli.app import app
 from eftvideo.errors import CheckpointMismatchError, ConfigError
-from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.answer import answer
 from eftvideo.regressors import hmr
 from eftvideo.results.result_file import load_result
 from eftvideo.types import FITTED
 from research.image_evidence import train_image_regressor, trunk_features
 from research.image_evidence.yolo_hmr import Model, YoloHmrConfig
 from research.image_evidence.yolo_trunk import NUM_KEYPOINTS, WIDTHS
-from tests.pixel_people import UNTRAINED_EFT, two_people
+from tests.eft_people import fit_cold
+from tests.pixel_people import UNTRAINED_EFT, two_people, untrained
 
 SMALL = YoloHmrConfig(
     crop_size_px=128, per_keypoint=4, per_cell=2, width=32, hidden=32, num_blocks=1, head=128
@@ -83,13 +84,14 @@ def test_the_person_in_the_middle_is_looked_at(model, crops):
 @pytest.mark.parametrize("tune", ["head", "neck+head"])
 def test_error_falls_below_the_threshold_and_a_batch_is_one_by_one(model, body, crops, tune):
     cfg = replace(CFG, tune=tune)
+    setup = untrained(model, body, cfg)
     before = {n: v.clone() for n, v in model.state_dict().items()}
-    own = eft.regress(model, body, crops, cfg)
-    both, _ = eft.fit(model, body, crops, [1, 2], 0.0, None, cfg)
+    own = answer(crops, setup)
+    both = fit_cold(setup, crops)
     assert (own.loss_px > 15.0).all() and (both.status == FITTED).all()
     assert (both.loss_px <= cfg.threshold_px).all() and (both.num_steps < cfg.num_steps).all()
     for i in range(2):
-        alone, _ = eft.fit(model, body, crops.select(torch.tensor([i])), [i], 0.0, None, cfg)
+        alone = fit_cold(setup, crops.select(torch.tensor([i])))
         assert alone.loss_px.item() == pytest.approx(both.loss_px[i].item(), abs=0.05)
     assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
 
@@ -115,9 +117,7 @@ def test_the_trunk_runs_once(model, body, crops, monkeypatch):
     calls = []
     plain = model.trunk.forward
     monkeypatch.setattr(model.trunk, "forward", lambda image: calls.append(1) or plain(image))
-    own = eft.regress(model, body, crops, CFG)
-    calls.clear()
-    eft.fit(model, body, crops, [1, 2], 0.0, None, replace(CFG, num_steps=3), own)
+    fit_cold(untrained(model, body, replace(CFG, num_steps=3)), crops)
     assert len(calls) == 1
     assert not any(name.startswith("trunk") for name in model.tunable("neck+head"))
     with pytest.raises(ConfigError, match="tune must be one of head, neck"):
@@ -142,14 +142,15 @@ def test_own_file_comes_back(model, own_file, crops, tmp_path):
 
 
 def test_command_line(tiny_clip, tmp_path, own_file):
-    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15", "--steps", "2"]
+    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15"]
+    words += ["--set", "fit.eft.num_steps=2"]
     words += ["--regressor", Model.__module__, "--weights", str(own_file), "-o", str(tmp_path)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
     assert len(result.frame) >= 6 and np.isfinite(result.transl).all()
-    assert result.config["eft"]["tune"] == "head"
-    assert result.config["eft"]["learning_rate"] == Model.rates["head"]
+    assert result.config["fit"]["eft"]["tune"] == "head"
+    assert result.config["fit"]["eft"]["learning_rate"] == Model.rates["head"]
 
 
 def test_people_without_pictures_are_pictures_of_which_nothing_stands_out(model, crops):

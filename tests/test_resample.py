@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from eftvideo.config import CropConfig
+from eftvideo.config import CropConfig, RunConfig
 from eftvideo.errors import VideoOpenError
 from eftvideo.fit.pixels import PixelSource
 from eftvideo.geometry.crops import square_around
 from eftvideo.geometry.resample import cut_out
+from eftvideo.setup import Setup
 from eftvideo.types import Detections, FrameDetections, VideoFrame
+from eftvideo.types.track import Tracks
+from tests.eft_people import VIEW
 
 
 def ramp(width=120, height=90):
@@ -76,7 +82,7 @@ class Clip:
             yield VideoFrame(i, i / 25, image)
 
 
-def detections(num, people=2):
+def tracks_of(num, people=2):
     boxes = np.array([[8, 10, 18, 30], [38, 10, 48, 30]], np.float32)[:people]
     found = Detections(
         boxes,
@@ -84,37 +90,56 @@ def detections(num, people=2):
         np.ones((people, 17, 3), np.float32),
         np.arange(1, people + 1),
     )
-    return [FrameDetections(i, i / 25, found, False) for i in range(num)]
+    return Tracks.gather([FrameDetections(i, i / 25, found, False) for i in range(num)])
+
+
+def source_of(clip, tracks, side_px=16, keep_frames=3):
+    regressor = SimpleNamespace(
+        crop=CropConfig(), crop_size_px=side_px, rates={"head": 1e-3}, tunable=lambda which: []
+    )
+    return PixelSource(clip, tracks, Setup(RunConfig(), regressor, None, VIEW), keep_frames)
 
 
 def test_people_are_read_in_order_and_once():
-    clip, frames = Clip(12), detections(12)
-    source = PixelSource(clip, frames, CropConfig(), 16, keep_frames=3)
+    clip = Clip(12)
+    source = source_of(clip, tracks_of(12))
     for i in (0, 1, 2, 1, 2, 3, 7, 5, 6, 11):
-        crops = source.of(frames[i])
+        crops = source.of([(i, 0), (i, 1)])
         assert crops.shape == (2, 3, 16, 16)
         assert (crops[0] == 10 * i).all() and (crops[1] == 10 * i + 5).all()
     assert clip.read == 12 and source.num_passes == 1
-    assert (source.of(frames[2])[0] == 20).all()
+    assert (source.of([(2, 0), (2, 1)])[0] == 20).all()
     assert source.num_passes == 2
 
 
 def test_some_of_a_frames_people_can_be_asked_for():
-    frames = detections(2)
-    source = PixelSource(Clip(2), frames, CropConfig(), 16, keep_frames=3)
-    some = FrameDetections(1, 0.04, frames[1].people.select(np.array([1])), False)
-    assert (source.of(some) == 15).all() and len(source.of(some)) == 1
+    source = source_of(Clip(2), tracks_of(2))
+    some = source.of([(1, 1)])
+    assert (some == 15).all() and len(some) == 1
+    assert source.of([]).shape == (0, 3, 16, 16)
+
+
+def test_frames_are_found_by_their_index_in_the_file():
+    """Of a clip that is read in strides, the second frame of the timeline is another."""
+    found = tracks_of(8)
+    index = 3 * found.timeline.frame[:3]
+    timeline = replace(found.timeline, frame=index)
+    some = tuple(t.select(np.arange(3)) for t in found.people)
+    source = source_of(Clip(8), Tracks(timeline, tuple(replace(t, frame=index) for t in some)))
+    crops = source.of([(0, 0), (1, 1), (2, 0)])
+    assert [int(c.unique()) for c in crops] == [0, 35, 60]
 
 
 def test_crops_are_where_keypoints_are():
-    frames = detections(1)
-    center, size = square_around(torch.from_numpy(frames[0].people.xyxy), CropConfig())
+    tracks = tracks_of(1)
+    xyxy = np.concatenate([t.xyxy for t in tracks.people])
+    center, size = square_around(torch.from_numpy(xyxy), CropConfig())
     picture = ramp()
-    source = PixelSource([VideoFrame(0, 0.0, picture)], frames, CropConfig(), 24, keep_frames=1)
-    assert torch.equal(source.of(frames[0]), cut_out(picture, center, size, 24))
+    source = source_of([VideoFrame(0, 0.0, picture)], tracks, 24, keep_frames=1)
+    assert torch.equal(source.of([(0, 0), (0, 1)]), cut_out(picture, center, size, 24))
 
 
 def test_a_frame_that_does_not_come_again_is_told():
-    source = PixelSource(Clip(3), detections(5), CropConfig(), 16, keep_frames=3)
+    source = source_of(Clip(3), tracks_of(5))
     with pytest.raises(VideoOpenError, match="frame 4 could not be read a second time"):
-        source.of(detections(5)[4])
+        source.of([(4, 0), (4, 1)])

@@ -8,12 +8,13 @@ import torch
 
 from eftvideo.bodies import load_body
 from eftvideo.bodies.smpl import NEUTRAL_BODY
-from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.answer import answer
 from eftvideo.geometry import camera
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.regressors._other_body import Retargeted, betas_map, rest_points
 from eftvideo.regressors.lifter import Model
 from eftvideo.weights.locate import resolve
+from tests.eft_people import fit_cold, setup_of
 from tests.test_lifter import some_crops
 
 
@@ -70,7 +71,8 @@ def test_the_answer_keeps_pose_and_pelvis(free, other):
 def test_eft_tunes_the_inner_network(free, other):
     both = Retargeted(Model.from_weights(resolve(Model.spec)), free, other, "cpu")
     crops = some_crops(2, context=len(both.context_offsets_s))
-    own = eft.regress(both, other, crops)
-    fit, _ = eft.fit(both, other, crops, [1, 2], 0.0)
+    setup = setup_of(both, other)
+    own = answer(crops, setup)
+    fit = fit_cold(setup, crops)
     assert (fit.num_steps > 0).all()
     assert torch.isfinite(own.loss_px).all()
