@@ -26,12 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from benchmarks.ablation_cases import LOOK, QUICK, RECOVER, Case, make_cases
-from benchmarks.ablation_path import run_path
-from benchmarks.ablation_raw import num_added, num_changed
-from benchmarks.ablation_switches import CANNOT, SWITCHES, Settings
-from benchmarks.ablation_table import FULL, NONE, print_tables
+from ablation_cases import LOOK, QUICK, RECOVER, Case, make_cases
+from ablation_path import run_path
+from ablation_raw import num_added, num_changed
+from ablation_switches import CANNOT, SWITCHES, Settings
+from ablation_table import FULL, NONE, print_tables
 
 Cells = dict[str, dict[str, dict[str, Any]]]
 """By kind of data, case and variant."""

@@ -1,4 +1,4 @@
-"""The athlete before four cameras: the truth as `multiview` finds it, kept as plain arrays."""
+"""The athlete before four cameras: the truth as `multiview.py` finds it, kept as plain arrays."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from ablation_path import CFG, clean, setup_of, to_frames
+from ablation_raw import Raw
+from ablation_switches import SWITCHES
+from multiview.calibration import read_qca
+from multiview.geometry import View
+from multiview.observe import choose_athlete, collect_sightings, weight_of
+from multiview.truth import Truth, find_truth, refine_cameras
 
-from benchmarks.ablation_path import CFG, clean, setup_of, to_frames
-from benchmarks.ablation_raw import Raw
-from benchmarks.ablation_switches import SWITCHES
-from benchmarks.multiview.calibration import read_qca
-from benchmarks.multiview.geometry import View
-from benchmarks.multiview.observe import choose_athlete, collect_sightings, weight_of
-from benchmarks.multiview.truth import Truth, find_truth, refine_cameras
 from eftvideo.results.result import Result
 
 VIEW_ARRAYS = ("rotation", "translation", "focal_px", "center_px", "distortion")
@@ -35,8 +35,8 @@ def beam_truth(
     """
     path = work / "beam_truth.npz"
     if not path.exists():
-        on = dict.fromkeys(SWITCHES, True)
-        plain = [clean(to_frames(raw), setup_of(raw, on), on)[0] for raw in raws]
+        full = dict.fromkeys(SWITCHES, True)
+        plain = [clean(to_frames(raw), setup_of(raw, full), full)[0] for raw in raws]
         rough = read_qca(calibration)
         ids = choose_athlete(rough, plain)
         log.info("athlete: tracks %s", ids)

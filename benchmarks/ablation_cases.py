@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from ablation_beam import athlete_rows, beam_truth
+from ablation_figures import Figures, against_truth, before_cameras, of_clip
+from ablation_path import detect
+from ablation_raw import Raw, load_raw, save_raw
+from ablation_switches import SWITCHES, Settings
+from rendered import CLIPS, draw_clip, first_picture
+from rendered import FPS as DRAWN_FPS
+from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
+from synthetic import truth_of
 
-from benchmarks.ablation_beam import athlete_rows, beam_truth
-from benchmarks.ablation_figures import Figures, against_truth, before_cameras, of_clip
-from benchmarks.ablation_path import detect
-from benchmarks.ablation_raw import Raw, load_raw, save_raw
-from benchmarks.ablation_switches import SWITCHES, Settings
-from benchmarks.rendered import CLIPS, draw_clip, first_picture
-from benchmarks.rendered import FPS as DRAWN_FPS
-from benchmarks.sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
-from benchmarks.synthetic import truth_of
 from eftvideo.bodies import load_body
 from eftvideo.evaluate.bodies import Bodies
 from eftvideo.evaluate.score import evaluate

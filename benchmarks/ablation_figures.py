@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from multiview.score import score
+from multiview.truth import Truth
 from scipy.spatial.transform import Rotation
 
-from benchmarks.multiview.score import score
-from benchmarks.multiview.truth import Truth
 from eftvideo.evaluate.score import Evaluation
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.results.result import Result

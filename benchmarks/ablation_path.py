@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ablation_raw import Raw
+from ablation_switches import Settings
 
-from benchmarks.ablation_raw import Raw
-from benchmarks.ablation_switches import Settings
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import DrawConfig, RunConfig
 from eftvideo.config.dotted import set_values

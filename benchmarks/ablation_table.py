@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.ablation_figures import COLUMNS, Figures, doubt, together
-from benchmarks.ablation_switches import ACTED, CANNOT, SWITCHES
+from ablation_figures import COLUMNS, Figures, doubt, together
+from ablation_switches import ACTED, CANNOT, SWITCHES
 
 FULL, NONE = "full", "none"
 TITLES = {

@@ -19,7 +19,7 @@ from stages import find_people
 
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.setup import choose_device
+from eftvideo.setup import Setup
 from eftvideo.types.track import Track
 from eftvideo.video.reader import open_video
 
@@ -155,7 +155,7 @@ def main() -> None:
     pieces: list[Track] = []
     for path in args.clips:
         with open_video(path, cfg.clip) as clip:
-            tracks = find_people(clip, cfg, choose_device(cfg.device))
+            tracks = find_people(clip, Setup.load(cfg, clip.info))
         for track in tracks.people:
             pieces += without_gaps(track)
     if not pieces:

@@ -31,10 +31,11 @@ from torch import Tensor, nn
 from eftvideo.config import PUBLISHED_EFT, ClipConfig, RunConfig
 from eftvideo.config.dotted import set_values
 from eftvideo.config.presets import PUBLISHED
-from eftvideo.fit import eft, losses
+from eftvideo.fit import losses
 from eftvideo.fit.answer import answer
 from eftvideo.fit.batch import Batch, Streams
 from eftvideo.fit.crops import CropMaker
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.fit.projection import projected
 from eftvideo.setup import Setup
 from eftvideo.types import Crops
@@ -60,7 +61,7 @@ def read_case(clip: Path, frames: int, cfg: RunConfig) -> Case:
         end_s = float(reader.times_s[frames - 1]) + 1e-4
     with open_video(clip, ClipConfig(end_s=end_s)) as short:
         setup = Setup.load(cfg, short.info)
-        maker = CropMaker(find_people(short, cfg, setup.device), setup, short)
+        maker = CropMaker(find_people(short, setup), setup, short)
         crops, who = maker.crops_of(maker.rows), maker.rows.who
     rows = [tuple(np.flatnonzero(who == n).tolist()) for n in range(len(maker.tracks))]
     return Case(crops, Streams(tuple(rows), np.zeros(len(who), bool)), setup)
@@ -68,9 +69,9 @@ def read_case(clip: Path, frames: int, cfg: RunConfig) -> Case:
 
 def published(crops: Crops, setup: Setup) -> tuple[list[int], list[float]]:
     """Steps and final errors of the published loop, one row after the other."""
-    regressor, cfg, keypoints = setup.regressor, setup.cfg.fit.eft, setup.cfg.keypoints
+    regressor, cfg = setup.regressor, setup.cfg.fit.eft
     assert isinstance(regressor, nn.Module) and cfg.learning_rate is not None
-    weight = losses.joint_weights(crops.keypoints[..., 2], keypoints)
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup)
     robust_px = torch.full_like(weight[:1, :1], cfg.robust_px)
     steps: list[int] = []
     errors: list[float] = []
@@ -89,8 +90,7 @@ def published(crops: Crops, setup: Setup) -> tuple[list[int], list[float]]:
             error = float(px)
             if error < cfg.threshold_px or step == cfg.num_steps:
                 break
-            loss = losses.eft_loss(seen, pose, part, own_weight, robust_px, cfg)
-            loss = loss + losses.leg_loss(seen, part, cfg, keypoints)
+            loss = losses.eft_loss(seen, pose, part, own_weight, robust_px, setup)
             optimiser.zero_grad()
             loss.sum().backward()
             optimiser.step()
@@ -101,7 +101,7 @@ def published(crops: Crops, setup: Setup) -> tuple[list[int], list[float]]:
 
 def ours(case: Case, setup: Setup) -> tuple[list[int], list[float]]:
     """Steps and final errors of our loop over whole tracks."""
-    fit = eft.fit(Batch.of(case.crops, setup, case.streams), setup)
+    fit = fit_eft(Batch.of(case.crops, setup, case.streams), setup)
     return fit.num_steps.tolist(), fit.loss_px.tolist()
 
 

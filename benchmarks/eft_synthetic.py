@@ -28,9 +28,10 @@ from stages import setup_for_crops
 from eftvideo.bodies import load_body
 from eftvideo.config import EftConfig, RunConfig
 from eftvideo.evaluate import metrics
-from eftvideo.fit import eft, losses
+from eftvideo.fit import losses
 from eftvideo.fit.answer import answer
 from eftvideo.fit.batch import Batch, Streams
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.geometry import camera
 from eftvideo.regressors.lifter import Model
 from eftvideo.setup import Setup
@@ -57,7 +58,7 @@ def run(
         crops = replace(crops, context=torch.zeros_like(crops.context))
     if fit:
         streams = streams_of(rows, setup.cfg) if warm else None
-        fits = eft.fit(Batch.of(crops, setup, streams), setup)
+        fits = fit_eft(Batch.of(crops, setup, streams), setup)
     else:
         fits = answer(crops, setup)
     seconds = time.process_time() - began
@@ -97,7 +98,7 @@ def _measure(
     joints, keypoints = setup.body.joints_and_keypoints(fit.prediction.params)
     transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
     truth, size = data.joints[who, when], crops.size_px[:, None, None]
-    weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup)
     pred = losses.project_to_crop(keypoints + transl[:, None], crops)
     true_2d = (data.truth_px[who, when] - crops.center_px[:, None]) / (size / 2)
     relative = (joints - joints[:, :1])[:, LIMBS], (truth - truth[:, :1])[:, LIMBS]

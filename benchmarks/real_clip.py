@@ -68,7 +68,7 @@ def main() -> None:
     cfg = RunConfig(clip=ClipConfig(end_s=args.end), device=args.device)
     with open_video(args.clip, cfg.clip) as clip:
         setup = Setup.load(cfg, clip.info)
-        tracks = find_people(clip, cfg, setup.device)
+        tracks = find_people(clip, setup)
     if not tracks.people:
         raise SystemExit(f"nobody is seen in {args.clip}: choose another clip, or a later --end")
     print(

@@ -1,8 +1,8 @@
 """What a second look at people who lean does to the detector's keypoints, in four real views.
 
-python -m benchmarks.second_look CALIBRATION CAM1 CAM2 CAM3 CAM4 --work DIR
+python benchmarks/second_look.py CALIBRATION CAM1 CAM2 CAM3 CAM4 --work DIR
 
-The truth is that of benchmarks/multiview (docs/multiview.md), of which DIR may be the folder:
+The truth is that of benchmarks/multiview.py (docs/multiview.md), of which DIR may be the folder:
 limb joints on which three views agree. A joint is grossly wrong if it is off by more than 8 % of
 the box's longer side. Of the errors up to 5 % it also tells, in per cent of the box and for each
 axis, how large the part is that a joint keeps in a view, and the part that changes; which share of
@@ -18,18 +18,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-from benchmarks.methods import SHIPPED
-from benchmarks.multiview.calibration import read_qca
-from benchmarks.multiview.observe import (
+from methods import SHIPPED
+from multiview.calibration import read_qca
+from multiview.observe import (
     choose_athlete,
     collect_sightings,
     plain_tracks,
     sightings,
     weight_of,
 )
-from benchmarks.multiview.score import GROSS
-from benchmarks.multiview.truth import LIMBS, Truth, find_truth, refine_cameras
+from multiview.score import GROSS
+from multiview.truth import LIMBS, Truth, find_truth, refine_cameras
+
 from eftvideo.config.dotted import set_values
 from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.types.track import Tracks

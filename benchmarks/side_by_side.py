@@ -39,7 +39,8 @@ WAYS = (
 
 def results(clip: VideoReader, cfg: RunConfig, ways: dict[str, RunConfig]) -> dict[str, Result]:
     """What each way says of the frames that were chosen."""
-    tracks, setup, out = find_people(clip, cfg), Setup.load(cfg, clip.info), {}
+    setup, out = Setup.load(cfg, clip.info), {}
+    tracks = find_people(clip, setup)
     for name, way in ways.items():
         mine = replace(setup, cfg=way)
         header = mine.header(clip.info, clip.failures)

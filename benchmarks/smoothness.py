@@ -90,10 +90,11 @@ def finish_all(
     """Every clip, finished in every way; each is fitted once for each kind of keypoints."""
     out: dict[str, list[dict[str, object]]] = {name: [] for name in FINISHES}
     for i in range(len(data.names)):
-        setup, seen = Setup(cfg, regressor, body, camera_of(data, i)), tracks_of(data, i, cfg)
+        setup = Setup(cfg, regressor, body, camera_of(data, i))
+        seen = tracks_of(data, i, setup)
         fitted = {
             False: fit_tracks(seen, setup),
-            True: fit_tracks(soften_outliers(seen, cfg), setup),
+            True: fit_tracks(soften_outliers(seen, setup), setup),
         }
         for name, (doubt, refine) in FINISHES.items():
             if fitted[doubt].people:

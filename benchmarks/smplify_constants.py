@@ -92,7 +92,7 @@ def figures(
     transl = camera.pred_cam_to_transl(fit.prediction.pred_cam, *crops.view)
     pred = losses.project_to_crop(keypoints + transl[:, None], crops)
     true = (data.truth_px[rows, t] - crops.center_px[:, None]) / (crops.size_px / 2)[:, None, None]
-    weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup)
     truth = data.joints[rows, t]
     relative = [(j - j[:, :1])[:, LIMBS] for j in (joints, truth)]
     return {

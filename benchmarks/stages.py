@@ -13,7 +13,7 @@ from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.geometry.camera import Camera
 from eftvideo.progress import Progress
-from eftvideo.refine import fill_gaps, realign, smooth
+from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
 from eftvideo.regressors import Regressor
 from eftvideo.results.result import Result
 from eftvideo.setup import Setup
@@ -26,11 +26,11 @@ from eftvideo.video.reader import VideoReader
 _NO_CAMERA = Camera(1000.0, 1000, 1000)
 
 
-def find_people(clip: VideoReader, cfg: RunConfig, device: str = "cpu") -> Tracks:
+def find_people(clip: VideoReader, setup: Setup) -> Tracks:
     """Everybody of a clip, detected, followed and mended."""
-    tracks = link_tracks(detect_people(clip, cfg, device, Progress()), cfg)
+    tracks = link_tracks(detect_people(clip, setup, Progress()), setup)
     for mend in (mend_left_right, soften_outliers, drop_unseen):
-        tracks = mend(tracks, cfg)
+        tracks = mend(tracks, setup)
     return tracks
 
 
@@ -41,7 +41,7 @@ def fit_people(tracks: Tracks, setup: Setup, clip: Iterable[VideoFrame] | None =
 
 def refined(fits: Fits, setup: Setup) -> Fits:
     """Gaps filled, smoothed and put back, as far as the configuration says so."""
-    for refine in (fill_gaps, smooth, realign, posed):
+    for refine in (fill_gaps, smooth_tracks, realign_tracks, posed):
         fits = refine(fits, setup)
     return fits
 

@@ -53,7 +53,7 @@ SETS = {
 }
 
 
-def tracks_of(data: Sequences, i: int, cfg: RunConfig) -> Tracks:
+def tracks_of(data: Sequences, i: int, setup: Setup) -> Tracks:
     """What the detector says of person i, with left and right mended as the program does."""
     frames = []
     for t in range(data.num_frames):
@@ -67,7 +67,7 @@ def tracks_of(data: Sequences, i: int, cfg: RunConfig) -> Tracks:
         frames.append(
             FrameDetections(t, t / FPS, people if there else Detections.empty(), is_cut=False)
         )
-    return mend_left_right(Tracks.gather(frames), cfg)
+    return mend_left_right(Tracks.gather(frames), setup)
 
 
 def camera_of(data: Sequences, i: int) -> Camera:
@@ -95,7 +95,7 @@ def run_one(
     """Fit and score one clip."""
     setup, progress = Setup(cfg, regressor, body, camera_of(data, i)), CpuProgress()
     with progress.stage("fit", data.num_frames):
-        fits = fit_people(soften_outliers(tracks_of(data, i, cfg), cfg), setup)
+        fits = fit_people(soften_outliers(tracks_of(data, i, setup), setup), setup)
     result = result_of(fits, setup, data.names[i], Fraction(FPS), data.num_frames)
     scored = evaluate(result, truth_of(data, i), joints="limbs12", gate=2.0)
     return scored, result, progress.cpu_s["fit"]

@@ -7,13 +7,13 @@ python examples/01_python_api.py CLIP FOLDER
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import eftvideo
 from eftvideo.bodies import load_body
+from eftvideo.config.dotted import set_values
 from eftvideo.results.posing import vertices
 
 clip = (
@@ -21,10 +21,9 @@ clip = (
 )
 folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("out/example")
 
-# Every option is a field of RunConfig; `replace` changes some and keeps the others.
+# Every setting is a field of RunConfig; `eftvideo config` lists them.
 cfg = eftvideo.RunConfig()
-eft = replace(cfg.fit.eft, num_steps=10)
-cfg = replace(cfg, draw=replace(cfg.draw, enabled=False), fit=replace(cfg.fit, eft=eft))
+cfg = set_values(cfg, ["draw.enabled=no", "fit.eft.num_steps=10"])
 eftvideo.run_video(clip, folder, cfg)
 
 # What run_video returned is also in the file.

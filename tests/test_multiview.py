@@ -12,13 +12,13 @@ import pytest
 
 from eftvideo.errors import ConfigError
 
-ROOT = str(Path(__file__).parents[1])
-sys.path.insert(0, ROOT)
+BENCHMARKS = str(Path(__file__).parents[1] / "benchmarks")
+sys.path.insert(0, BENCHMARKS)
 try:
-    from benchmarks.multiview import calibration, geometry
-    from benchmarks.multiview import truth as truth_of
+    from multiview import calibration, geometry
+    from multiview import truth as truth_of
 finally:
-    sys.path.remove(ROOT)
+    sys.path.remove(BENCHMARKS)
 
 
 def look_at(position, target=(0.0, 0.0, 1.0)):

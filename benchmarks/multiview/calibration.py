@@ -18,8 +18,8 @@ from scipy.optimize import least_squares
 from scipy.sparse import coo_matrix
 from scipy.spatial.transform import Rotation
 
-from benchmarks.multiview.geometry import View, triangulate
 from eftvideo.errors import ConfigError
+from multiview.geometry import View, triangulate
 
 QCA_SUBPIXELS = 64.0
 LOSS_SCALE_PX = 5.0

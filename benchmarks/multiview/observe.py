@@ -16,13 +16,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from stages import find_people
 
-from benchmarks.multiview.geometry import View, robust_triangulate
-from benchmarks.stages import find_people
 from eftvideo.config import DetectConfig, RunConfig
 from eftvideo.detect.people import load_detector
+from eftvideo.setup import Setup
 from eftvideo.types.track import Tracks
 from eftvideo.video.reader import open_video
+from multiview.geometry import View, robust_triangulate
 
 log = logging.getLogger("multiview")
 TURNS_DEG = (-50.0, -25.0, 0.0, 25.0, 50.0)
@@ -53,7 +54,7 @@ def plain_tracks(clip: Path, cfg: RunConfig, work: Path) -> Tracks:
 
     def make() -> Tracks:
         with open_video(clip, cfg.clip) as video:
-            return find_people(video, cfg)
+            return find_people(video, Setup.load(cfg, video.info))
 
     key = f"{cfg.clip} {cfg.detect} {cfg.keypoints} {cfg.track}"
     return kept(work / f"{clip.stem}_plain.pkl", key, make)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from benchmarks.multiview.geometry import View
-from benchmarks.multiview.observe import weight_of
-from benchmarks.multiview.truth import LIMBS, Truth
 from eftvideo.evaluate.metrics import similarity_align
 from eftvideo.geometry.skeletons import COCO17_HIPS
 from eftvideo.results.result import Result
 from eftvideo.types import REJECTED
+from multiview.geometry import View
+from multiview.observe import weight_of
+from multiview.truth import LIMBS, Truth
 
 GROSS = 0.08
 """A detected joint is grossly wrong if off by more than this share of the box's longer side."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.multiview.calibration import refine
-from benchmarks.multiview.geometry import View, reprojection_px, robust_triangulate, triangulate
 from eftvideo.geometry.skeletons import COCO17, LIMB12, select
+from multiview.calibration import refine
+from multiview.geometry import View, reprojection_px, robust_triangulate, triangulate
 
 ROUNDS_PX = (50.0, 30.0, 20.0, 15.0)
 """Tolerance of the triangulation in each round of bundle adjustment."""

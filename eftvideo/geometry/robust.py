@@ -22,14 +22,15 @@ def robust_mean(values: Tensor, weight: Tensor, near: float | None = None) -> Te
     Returns:
         (..., D)
     """
-    pull = weight
-    for round_number in range(_ROUNDS + 1):
-        total = pull.sum(-1, keepdim=True)
-        share = pull / torch.where(total > 0, total, 1.0)
-        center = (values * share[..., None]).sum(-2)
-        if round_number == _ROUNDS:
-            break
+    center = _mean(values, weight)
+    for _ in range(_ROUNDS):
         far = (values - center[..., None, :]).norm(dim=-1)
         least = _NEAR * far.median(-1, keepdim=True).values + 1e-6
-        pull = weight / (far + (least if near is None else near))
+        center = _mean(values, weight / (far + (least if near is None else near)))
     return center
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    total = weight.sum(-1, keepdim=True)
+    share = weight / torch.where(total > 0, total, 1.0)
+    return (values * share[..., None]).sum(-2)

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import EftConfig, RunConfig
-from eftvideo.fit import eft
 from eftvideo.fit.batch import Batch
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.geometry import camera
 from eftvideo.geometry.camera import Camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
@@ -74,7 +74,7 @@ def eft_rows(
     setup = Setup(replace(run, fit=replace(run.fit, eft=cfg)), regressor, body, NO_CAMERA)
     began = time.process_time()
     batch = Batch.of(crops, setup)
-    own, fit = batch.initial, eft.fit(batch, setup)
+    own, fit = batch.initial, fit_eft(batch, setup)
     more = {
         "steps": float(fit.num_steps.float().mean()),
         "rejected": float(fit.status.sum()),

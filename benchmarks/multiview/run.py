@@ -1,44 +1,36 @@
-"""Four cameras see one athlete: how far one view's fits are off in the others.
-
-python -m benchmarks.multiview CALIBRATION.qca.txt CAM1.mp4 CAM2.mp4 ... --work DIR [--fresh]
-
-The calibration is refined (cameras.json in the work folder), the athlete's joints are triangulated
-from all views, and every view is then fitted alone. See docs/multiview.md for the columns. Results
-of fits, detections and pictures stay in the work folder; --fresh makes the fits anew.
-"""
+"""The four-camera benchmark from the calibration to the table; see benchmarks/multiview.py."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from methods import EFT_CLOSE, NOT_SMOOTHED, SHIPPED, SMPLIFY_BEST, with_fit
+from stages import fit_people
 
-from benchmarks.methods import EFT_CLOSE, NOT_SMOOTHED, SHIPPED, SMPLIFY_BEST, with_fit
-from benchmarks.multiview.calibration import read_qca, save_views
-from benchmarks.multiview.draw import Layer, draw_layers, images_at, save_row
-from benchmarks.multiview.geometry import View
-from benchmarks.multiview.observe import (
-    choose_athlete,
-    collect_sightings,
-    plain_tracks,
-    weight_of,
-)
-from benchmarks.multiview.score import Row, in_true_camera, mean_row, score
-from benchmarks.multiview.truth import LIMBS, Truth, find_truth, refine_cameras
-from benchmarks.stages import fit_people
 from eftvideo.config import ClipConfig, RunConfig, SmplifyConfig
-from eftvideo.errors import ConfigError, EftVideoError
+from eftvideo.errors import ConfigError
 from eftvideo.results.result import Result
 from eftvideo.results.result_file import load_result, save_result
 from eftvideo.setup import Setup
 from eftvideo.types.track import Tracks
 from eftvideo.video.reader import open_video
+from multiview.calibration import read_qca, save_views
+from multiview.draw import Layer, draw_layers, images_at, save_row
+from multiview.geometry import View
+from multiview.observe import (
+    choose_athlete,
+    collect_sightings,
+    plain_tracks,
+    weight_of,
+)
+from multiview.score import Row, in_true_camera, mean_row, score
+from multiview.truth import LIMBS, Truth, find_truth, refine_cameras
 
 METHODS: dict[str, RunConfig] = {
     "regressor": with_fit(SHIPPED, method="regress"),
@@ -238,25 +230,3 @@ def run(args: argparse.Namespace) -> None:
     figures["wrong_joints"] = {name: mean_row(rows) for name, rows in wrong.items()}
     (args.work / "multiview.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     draw(args.clips, truth, frames, results[DRAWN_METHOD], args.work)
-
-
-def main() -> int:
-    """Parse the options; a mistake that the user can mend is one line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("calibration", type=Path, help="Qualisys calibration, cameras in order")
-    parser.add_argument("clips", type=Path, nargs="+", help="one clip a camera, in that order")
-    parser.add_argument("--work", type=Path, required=True, help="folder for everything made")
-    parser.add_argument("--stride", type=int, default=1, help="every n-th frame")
-    parser.add_argument("--fresh", action="store_true", help="fit anew")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    log.setLevel(logging.INFO)
-    try:
-        run(parser.parse_args())
-    except EftVideoError as e:
-        print(f"error: {e}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,1 +1,0 @@
-"""Measurements, runnable from the repository; docs/accuracy.md has their figures."""
