@@ -7,13 +7,13 @@ python examples/01_python_api.py CLIP FOLDER
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import eftvideo
 from eftvideo.bodies import load_body
+from eftvideo.config.dotted import set_values
 from eftvideo.results.posing import vertices
 
 clip = (
@@ -21,9 +21,8 @@ clip = (
 )
 folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("out/example")
 
-# Every option is a field of RunConfig; `replace` changes some and keeps the others.
-cfg = eftvideo.RunConfig()
-cfg = replace(cfg, render=replace(cfg.render, enabled=False), eft=replace(cfg.eft, num_steps=10))
+# Every setting is a field of RunConfig; some are changed here by name, the others stay.
+cfg = set_values(eftvideo.RunConfig(), ["draw.enabled=no", "fit.eft.num_steps=10"])
 eftvideo.run_video(clip, folder, cfg)
 
 # What run_video returned is also in the file.
