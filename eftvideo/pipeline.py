@@ -11,7 +11,7 @@ from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.outputs import Outputs
 from eftvideo.progress import Progress
-from eftvideo.refine import fill_gaps, realign, smooth
+from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
 from eftvideo.report.write import write_report
 from eftvideo.results.result import Result
 from eftvideo.setup import Setup
@@ -43,17 +43,17 @@ def run_video(
     with open_video(path, cfg.clip) as clip:
         out = Outputs.prepare(path, out_dir, cfg.draw)
         setup = Setup.load(cfg, clip.info)
-        tracks = link_tracks(detect_people(clip, cfg, setup.device, progress), cfg)
+        tracks = link_tracks(detect_people(clip, setup, progress), setup)
         for mend in (mend_left_right, soften_outliers, drop_unseen):
-            tracks = mend(tracks, cfg)
+            tracks = mend(tracks, setup)
         progress.found(track_table(tracks))
         fits = fit_tracks(tracks, setup, progress, clip)
-        for refine in (fill_gaps, smooth, realign, posed):
+        for refine in (fill_gaps, smooth_tracks, realign_tracks, posed):
             fits = refine(fits, setup)
         result = Result.of(fits, setup.header(clip.info, clip.failures), progress.seconds)
         out.save(result)
         if out.overlay:
-            draw_result(clip, result, setup.body, cfg.draw, out.overlay, progress)
+            draw_result(clip, result, setup, out.overlay, progress)
     if out.report_dir:
         write_report(result, path, out.report_dir, progress=progress)
     return result

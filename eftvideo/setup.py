@@ -25,7 +25,11 @@ _VERSIONS_OF = ("eftvideo", "torch", "ultralytics", "smplx", "numpy")
 
 @dataclass(frozen=True)
 class Setup:
-    """Made once for a clip; nothing of it changes."""
+    """Made once for a clip; nothing of it changes.
+
+    Raises:
+        ConfigError: the regressor has no such set of weights as `fit.eft.tune` names.
+    """
 
     cfg: RunConfig
     """Settled: what it leaves to the regressor is filled in."""
@@ -35,7 +39,15 @@ class Setup:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cfg", settled(self.cfg, self.regressor))
+        """Fill in the crop, what is tuned and the rate, where the settings leave them open."""
+        fit, regressor = self.cfg.fit, self.regressor
+        which = fit.eft.tune or next(iter(regressor.rates))
+        regressor.tunable(which)
+        given = fit.eft.learning_rate
+        rate = regressor.rates[which] if given is None else given
+        crop = regressor.crop if fit.crop == CropConfig() else fit.crop
+        fit = replace(fit, crop=crop, eft=replace(fit.eft, tune=which, learning_rate=rate))
+        object.__setattr__(self, "cfg", replace(self.cfg, fit=fit))
 
     @classmethod
     def load(cls, cfg: RunConfig, info: VideoInfo) -> Setup:
@@ -74,21 +86,6 @@ class Setup:
             "body_model": f"{self.body.name} sha256:{self.body.sha256}",
             "config": config,
         }
-
-
-def settled(cfg: RunConfig, regressor: Regressor) -> RunConfig:
-    """The settings with the crop, what is tuned and the rate filled in, where they are left open.
-
-    Raises:
-        ConfigError: the regressor has no such set of weights.
-    """
-    eft = cfg.fit.eft
-    which = eft.tune or next(iter(regressor.rates))
-    regressor.tunable(which)
-    rate = regressor.rates[which] if eft.learning_rate is None else eft.learning_rate
-    crop = regressor.crop if cfg.fit.crop == CropConfig() else cfg.fit.crop
-    eft = replace(eft, tune=which, learning_rate=rate)
-    return replace(cfg, fit=replace(cfg.fit, eft=eft, crop=crop))
 
 
 def choose_device(name: str) -> str:

@@ -21,8 +21,9 @@ clip = (
 )
 folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("out/example")
 
-# Every setting is a field of RunConfig; some are changed here by name, the others stay.
-cfg = set_values(eftvideo.RunConfig(), ["draw.enabled=no", "fit.eft.num_steps=10"])
+# Every setting is a field of RunConfig; `eftvideo config` lists them.
+cfg = eftvideo.RunConfig()
+cfg = set_values(cfg, ["draw.enabled=no", "fit.eft.num_steps=10"])
 eftvideo.run_video(clip, folder, cfg)
 
 # What run_video returned is also in the file.

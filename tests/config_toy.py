@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Optional
 
-from eftvideo.config import PUBLISHED_EFT, RunConfig
+from eftvideo.config import PUBLISHED_EFT, FitConfig, RunConfig
 from eftvideo.config.dotted import check, set_values
 from eftvideo.config.values import Count, NotNegative, Positive, Range, Share
 from eftvideo.errors import ConfigError
@@ -92,9 +92,14 @@ TREES = [
     Toy(smooth=Smooth(windows_s=tuple(i / 7 + 0.1 for i in range(40)), ids=(3,))),
     Toy(fit=Fit(eft=Eft(tune=""))),
     RunConfig(),
-    RunConfig(eft=PUBLISHED_EFT, method="smplify", warm_start=False, fov_deg=60.0, body="a b.pkl"),
-    set_values(
-        RunConfig(), ["eft.max_people=none", "detect.track_ids=1,2", "smooth.bandwidths_s="]
+    RunConfig(
+        fit=FitConfig(eft=PUBLISHED_EFT, method="smplify", warm_start=False),
+        fov_deg=60.0,
+        body="a b.pkl",
     ),
-    set_values(RunConfig(), ["detect.batch_size=4", "clip.end_s=9", "detect.second_look=off"]),
+    set_values(
+        RunConfig(),
+        ["fit.eft.max_people=none", "track.track_ids=1,2", "refine.smooth.bandwidths_s="],
+    ),
+    set_values(RunConfig(), ["detect.batch_size=4", "clip.end_s=9", "detect.second_look.whom=all"]),
 ]

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from eftvideo.bodies import load_body
+from eftvideo.config.export import ExportConfig
+from eftvideo.exporters._export import export_result
 from eftvideo.geometry.rotations import axis_angle_to_matrix
 from eftvideo.results.result import Result, empty_rows, typed_rows
 from eftvideo.results.result_file import save_result
@@ -94,3 +96,8 @@ def rodrigues(vectors: np.ndarray) -> np.ndarray:
     o = np.zeros_like(x)
     k = np.stack([o, -z, y, z, o, -x, -y, x, o], axis=-1).reshape(*x.shape, 3, 3)
     return np.eye(3) + np.sin(angle) * k + (1.0 - np.cos(angle)) * (k @ k)
+
+
+def export(source, to, out=None, *, body=None, **options):
+    """`export_result` with the fields of `ExportConfig` as options."""
+    return export_result(source, to, out, ExportConfig(**options), body=body)

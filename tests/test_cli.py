@@ -10,12 +10,12 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 import torch
-from cli_case import fails, run_python, runner
+from cli_case import fails, run_nothing, run_python, runner
 from conftest import EXAMPLE
 from media import ffmpeg, tone
 from safetensors.torch import save_file
 
-X
+from eftvideo.cli.app import app
 from eftvideo.config import RunConfig
 from eftvideo.regressors.lifter import LifterConfig, Model
 
@@ -23,9 +23,13 @@ pytestmark = pytest.mark.usefixtures("wide")
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["run", "--help"], ["--version"], ["doctor", "--help"]]
+    "line",
+    [
+        *("--help", "run --help", "--version", "doctor --help", "config --help", "weights --help"),
+        *("config", "config fit.eft", "config --preset best --set clip.stride=2"),
+    ],
 )
-def test_help_is_quick(args):
+def test_help_is_quick(line):
     """It imports neither torch nor numpy nor a video library."""
     script = """
 import sys
@@ -36,8 +40,31 @@ finally:
     heavy = {"torch", "numpy", "cv2", "decord", "ultralytics", "smplx", "scipy"} & set(sys.modules)
     print(*sorted(heavy), file=sys.stderr)
 """
-    done = run_python(script, *args)
+    done = run_python(script, *line.split())
     assert done.returncode == 0 and done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("run a.mp4 --steps 5", "run a.mp4 --stride 0", "run a.mp4 --set x=1", "run"),
+        *("run a.mp4 --config none.toml", "run a.mp4 --preset x", "run a.mp4 b/a.mp4"),
+        "config zzz",
+    ],
+)
+def test_mistakes_are_found_before_anything_heavy_is_loaded(line):
+    script = """
+import sys
+from eftvideo.__main__ import main
+try:
+    main()
+finally:
+    heavy = {"torch", "numpy", "cv2", "decord", "ultralytics", "smplx", "scipy"} & set(sys.modules)
+    print(*sorted(heavy))
+"""
+    done = run_python(script, *line.split())
+    assert (done.returncode, done.stdout.strip()) == (2, "")
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
 
 
 def test_help_fits_eighty_columns_and_tells_every_default():
@@ -47,17 +74,18 @@ def test_help_fits_eighty_columns_and_tells_every_default():
     assert "eftvideo run clip.mp4 --start 3 --end 8" in plain
     cfg = RunConfig()
     for words in (
-        f"({cfg.eft.num_steps})",
         f"({cfg.detect.model})",
-        f"({cfg.detect.tracker})",
-        f"({cfg.method})",
-        f"({cfg.render.draw})",
+        f"({cfg.fit.method})",
+        f"({cfg.regressor})",
+        f"({cfg.draw.mode})",
         f"({cfg.device})",
+        f"at this time ({cfg.clip.start_s:g})",
         f"n-th frame ({cfg.clip.stride})",
     ):
         assert words in plain
     for panel in ("Which frames", "Finding people", "Fitting", "Body and camera", "Overlay video"):
         assert f" {panel} " in text
+    assert " Everything else " in text
 
 
 def test_version():
@@ -88,37 +116,28 @@ finally:
     assert run_python(script, "--version").stdout.splitlines()[-1] == "ACTIVE"
 
 
-def test_options_reach_the_configuration(monkeypatch, tmp_path):
-    seen = {}
-
-    def run_clips(clips, out, cfg, output, errors, *, quiet):
-        seen.update(clips=clips, out=out, cfg=cfg, quiet=quiet)
-        return 0
-
-    monkeypatch.setattr(console, "run_clips", run_clips)
-    monkeypatch.setattr(console, "set_up_logging", lambda *a, **k: None)
+def test_options_reach_the_configuration(monkeypatch):
+    seen = run_nothing(monkeypatch)
     assert runner.invoke(app, ["run", "a.mp4"]).exit_code == 0
     assert seen["cfg"] == RunConfig() and str(seen["out"]) == "out" and not seen["quiet"]
     words = (
         "run a.mp4 b.mov -o x --device cpu -q --start 1 --end 2.5 --stride 3 --max-people 4 "
-        "--track-id 2 --track-id 5 --detector yolo11m-pose --tracker botsort --method regress "
-        "--steps 7 --no-warm-start --regressor other --weights w.safetensors --body b.npz "
-        "--fov-deg 50 --no-overlay --draw both"
+        "--track-id 2 --track-id 5 --detector yolo11m-pose --set detect.tracker=botsort "
+        "--method regress --set fit.eft.num_steps=7 --set fit.warm_start=no --regressor other "
+        "--weights w.safetensors --body b.npz --fov-deg 50 --no-overlay --draw both --report"
     )
     assert runner.invoke(app, words.split()).exit_code == 0
     cfg = seen["cfg"]
     assert [p.name for p in seen["clips"]] == ["a.mp4", "b.mov"] and seen["quiet"]
     assert (cfg.clip.start_s, cfg.clip.end_s, cfg.clip.stride) == (1.0, 2.5, 3)
-    assert (cfg.detect.max_people, cfg.detect.track_ids) == (4, (2, 5))
+    assert (cfg.track.max_people, cfg.track.track_ids) == (4, (2, 5))
     assert (cfg.detect.model, cfg.detect.tracker) == ("yolo11m-pose", "botsort")
-    assert (cfg.method, cfg.eft.num_steps, cfg.warm_start) == ("regress", 7, False)
+    assert (cfg.fit.method, cfg.fit.eft.num_steps, cfg.fit.warm_start) == ("regress", 7, False)
     assert (cfg.regressor, cfg.regressor_weights, cfg.body) == ("other", "w.safetensors", "b.npz")
     assert (cfg.fov_deg, cfg.focal_length_px, cfg.device) == (50.0, None, "cpu")
-    assert (cfg.render.enabled, cfg.render.draw) == (False, "both")
-
-
-def test_every_option_has_one_default():
-    assert RunConfig() == options.DEFAULT
+    assert (cfg.draw.enabled, cfg.draw.mode, cfg.draw.report) == (False, "both", True)
+    assert runner.invoke(app, ["run", "a.mp4", "--focal-px", "900"]).exit_code == 0
+    assert (seen["cfg"].fov_deg, seen["cfg"].focal_length_px) == (None, 900.0)
 
 
 @pytest.fixture
@@ -155,15 +174,19 @@ def test_bad_clips(bad_clips, tmp_path, name, words):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--stride", "0"], "stride must be 1 or more frames, but got 0"),
-        (["--start", "-1"], "start must be 0 seconds or more, but got -1"),
+        (["--stride", "0"], "--stride must be a whole number of 1 or more, but got 0"),
+        (["--start", "-1"], "--start must be a number of 0 or more, but got -1"),
         (["--start", "2", "--end", "1"], "end must be after start"),
         (["--start", "100"], "choose an earlier start"),
-        (["--steps", "-1"], "--steps must be 0 or more, but got -1"),
-        (["--max-people", "0"], "--max-people must be 1 or more, but got 0"),
-        (["--smooth", "-1"], "--smooth must be between 0 and 10, but got -1"),
+        (["--set", "fit.eft.num_steps=-1"], "num_steps must be a whole number of 0 or more, but"),
+        (["--max-people", "0"], "--max-people must be a whole number of 1 or more, or none, but "),
+        (["--set", "refine.smooth.strength=-1"], "strength must be a number from 0 to 10, but got"),
+        (["--stride", "x"], "--stride must be a whole number of 1 or more, but got 'x'"),
+        (["--draw", "lines"], "--draw must be one of "),
+        (["--method", "smplfy"], "--method must be one of smplify, eft, regress, but got 'smplfy'"),
+        (["--track-id", "2", "--track-id", "b"], "--track-id must be a list of whole numbers, but"),
         (["--focal-px", "500", "--fov-deg", "50"], "give --focal-px or --fov-deg, not both"),
-        (["--focal-px", "0"], "positive number of px"),
+        (["--focal-px", "0"], "--focal-px must be a number above 0, or none, but got 0"),
         (["--fov-deg", "180"], "between 0 and 180 degrees"),
         (["--device", "tpu"], "unknown device 'tpu': use auto, cpu, cuda or cuda:1"),
         (["--device", "cuda:99"], "use --device cpu"),
@@ -182,11 +205,19 @@ def test_bad_options(numbers, tmp_path, args, words):
     assert not list(tmp_path.rglob("*.np*")) and not list(tmp_path.rglob("*.mp4"))
 
 
-@pytest.mark.parametrize("args", [["--stride", "x"], ["--draw", "lines"], ["--nonsense"], []])
-def test_usage_errors(numbers, args):
-    clips = [str(numbers)] if args else []
-    result = runner.invoke(app, ["run", *clips, *args])
-    assert result.exit_code == 2 and "Usage: " in result.stderr
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["a.mp4", "--nonsense"], "no such option: --nonsense"),
+        (["a.mp4", "--detektor", "x"], "--detector"),
+        (["a.mp4", "--stride"], "option '--stride' requires an argument"),
+        (["a.mp4", "--no-overlay=1"], "option '--no-overlay' does not take a value"),
+        ([], "missing argument 'CLIP'"),
+    ],
+)
+def test_usage_errors(args, words):
+    line = fails(*args)
+    assert words in line and " run --help` shows all" in line
 
 
 def checkpoints(folder):

@@ -54,7 +54,7 @@ def test_real_interrupt_leaves_no_broken_file(tmp_path, stage):
     clip = make_clip(tmp_path / "long.mp4", num_frames=60)
     script = f"""
 import os, signal, time
-from eftvideo import console
+from eftvideo.cli import console
 from eftvideo.__main__ import main
 
 advance = console.PlainProgress.advance

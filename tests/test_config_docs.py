@@ -72,9 +72,9 @@ def test_description():
 
 def test_description_of_runs():
     rows = {r.name: r for r in describe(RunConfig())}
-    assert rows["eft.num_steps"].doc.startswith("Adam steps at most per person and frame")
+    assert rows["fit.eft.num_steps"].doc.startswith("Adam steps at most per person and frame")
     assert rows["clip.start_s"].doc == ""
-    assert {"detect.second_look", "method", "smplify.init", "render.draw"} <= rows.keys()
+    assert {"detect.second_look.whom", "fit.method", "fit.smplify.init", "draw.mode"} <= rows.keys()
     assert all("\n" not in text for row in rows.values() for text in row)
 
 

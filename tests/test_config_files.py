@@ -155,7 +155,7 @@ def test_what_no_file_can_hold_is_not_written():
 def test_nothing_heavy_is_imported():
     script = """
 import sys
-import eftvideo.config_files, eftvideo.config_docs
+import eftvideo.config.files, eftvideo.config.docs
 print(*sorted({"torch", "numpy", "typer", "rich"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from export_case import made_up, rodrigues, saved, turned
+from export_case import export, made_up, rodrigues, saved, turned
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
-from eftvideo.exporters._export import export_result
 from eftvideo.exporters._motion import motions
 from eftvideo.types import SmplParams
 
@@ -29,7 +28,7 @@ def pose_smpl(data, betas):
 @pytest.mark.parametrize("up", [None, "y"])
 def test_importers_rules_and_round_trip(tmp_path, up):
     source, result = saved(tmp_path)
-    written = export_result(source, "amass", tmp_path / "out", up=up)
+    written = export(source, "amass", tmp_path / "out", up=up)
     assert [w.path.name for w in written] == ["clip_person1_amass.npz", "clip_person4_amass.npz"]
     axis = up or "z"
     expected = {m.track_id: m for m in motions(result, load_body(), axis, 30.0)}
@@ -53,7 +52,7 @@ def test_importers_rules_and_round_trip(tmp_path, up):
 
 def test_samples_on_frames_are_the_frames(tmp_path):
     source, result = saved(tmp_path, time_s=made_up().frame / 30.0)
-    file = export_result(source, "amass", tmp_path / "a.npz", track_ids=[4])[0]
+    file = export(source, "amass", tmp_path / "a.npz", track_ids=(4,))[0]
     data = np.load(file.path)
     person = result.track(4)
     np.testing.assert_allclose(data["sample_time_s"], person.time_s, atol=1e-9)
@@ -63,7 +62,7 @@ def test_samples_on_frames_are_the_frames(tmp_path):
 
 def test_mean_shape_keeps_the_pelvis(tmp_path):
     source, result = saved(tmp_path, time_s=made_up().frame / 30.0)
-    export_result(source, "amass", tmp_path / "a.npz", track_ids=[1], mean_shape=True)
+    export(source, "amass", tmp_path / "a.npz", track_ids=(1,), mean_shape=True)
     data = np.load(tmp_path / "a.npz")
     assert not data["betas"].any()
     pelvis = pose_smpl(data, data["betas"])[:, 0]
@@ -73,7 +72,7 @@ def test_mean_shape_keeps_the_pelvis(tmp_path):
 @pytest.mark.parametrize(("clip_fps", "rate"), [(25, 30), (29.97, 30), (50, 60), (59.94, 60)])
 def test_default_rate_is_what_the_add_ons_play_right(tmp_path, clip_fps, rate):
     source, _ = saved(tmp_path, time_s=made_up().frame / clip_fps)
-    file = export_result(source, "amass", tmp_path / "a.npz", track_ids=[1])[0]
+    file = export(source, "amass", tmp_path / "a.npz", track_ids=(1,))[0]
     data = np.load(file.path)
     assert data["mocap_framerate"] == rate
     np.testing.assert_allclose(np.diff(data["sample_time_s"]), 1.0 / rate)
@@ -83,5 +82,5 @@ def test_default_rate_is_what_the_add_ons_play_right(tmp_path, clip_fps, rate):
 def test_rates_that_importers_refuse(tmp_path, fps):
     source, _ = saved(tmp_path)
     with pytest.raises(ConfigError, match="whole number of 30 or more"):
-        export_result(source, "amass", tmp_path, fps=fps)
+        export(source, "amass", tmp_path, fps=fps)
     assert [p.name for p in tmp_path.iterdir()] == ["clip.npz"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from export_case import made_up, rodrigues, saved, turned
+from export_case import export, made_up, rodrigues, saved, turned
 
 from eftvideo.bodies import load_body
-from eftvideo.exporters._export import export_result
 from eftvideo.exporters._motion import motions
 from eftvideo.exporters.bvh import euler_zxy_deg, leaf_tips
 from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
@@ -64,7 +63,7 @@ def read(path):
 @pytest.mark.parametrize(("up", "metres"), [("y", False), ("z", True)])
 def test_round_trip(tmp_path, up, metres):
     source, result = saved(tmp_path, time_s=made_up().frame / 25.0)
-    for file in export_result(source, "bvh", tmp_path / "out", up=up, metres=metres):
+    for file in export(source, "bvh", tmp_path / "out", up=up, metres=metres):
         names, parents, places, local, frame_time = read(file.path)
         at = [names.index(name) for name in SMPL24]
         assert [names[p] if p >= 0 else None for p in np.array(parents)[at]] == [
@@ -85,7 +84,7 @@ def test_round_trip(tmp_path, up, metres):
 def test_left_is_left_and_the_rest_pose_stands(tmp_path):
     source, _ = saved(tmp_path)
     for up, axis in (("y", 1), ("z", 2)):
-        path = export_result(source, "bvh", tmp_path / "a.bvh", track_ids=[1], up=up)[0].path
+        path = export(source, "bvh", tmp_path / "a.bvh", track_ids=(1,), up=up)[0].path
         text = path.read_text().replace("Frames: 12", "Frames: 1").splitlines()
         start = next(i for i, line in enumerate(text) if line.startswith("Frame Time"))
         text = [line if "Frames:" not in line else "Frames: 1" for line in text[: start + 1]]
@@ -99,8 +98,8 @@ def test_left_is_left_and_the_rest_pose_stands(tmp_path):
 
 def test_rate_is_the_clips(tmp_path):
     source, _ = saved(tmp_path)
-    assert export_result(source, "bvh", tmp_path / "a.bvh", track_ids=[1])[0].fps == 25.0
-    assert export_result(source, "bvh", tmp_path / "a.bvh", track_ids=[1], fps=48)[0].fps == 48.0
+    assert export(source, "bvh", tmp_path / "a.bvh", track_ids=(1,))[0].fps == 25.0
+    assert export(source, "bvh", tmp_path / "a.bvh", track_ids=(1,), fps=48)[0].fps == 48.0
 
 
 def test_angles_do_not_jump():

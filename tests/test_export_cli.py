@@ -6,14 +6,14 @@ import builtins
 
 import numpy as np
 import pytest
-from export_case import made_up, saved
+from export_case import export, made_up, saved
 from typer.testing import CliRunner
 
 from eftvideo import plugins
 from eftvideo.cli.app import app
 from eftvideo.errors import ConfigError, MissingDependencyError, VideoWriteError
 from eftvideo.exporters import write_whole
-from eftvideo.exporters._export import export_result, formats
+from eftvideo.exporters._export import formats
 
 runner = CliRunner()
 
@@ -77,7 +77,7 @@ def test_nobody(tmp_path):
 
     save_result(source, result.select(np.zeros(len(result), bool)))
     with pytest.raises(ConfigError, match="nobody in it"):
-        export_result(source, "glb")
+        export(source, "glb")
 
 
 def test_another_body_is_refused(tmp_path):

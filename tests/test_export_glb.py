@@ -7,11 +7,10 @@ import struct
 
 import numpy as np
 import pytest
-from export_case import FOCAL_PX, SIZE_PX, made_up, saved, turned
+from export_case import FOCAL_PX, SIZE_PX, export, made_up, saved, turned
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
-from eftvideo.exporters._export import export_result
 from eftvideo.exporters.glb import presence, quaternions
 from eftvideo.geometry.skeletons import SMPL24
 
@@ -81,7 +80,7 @@ def play(doc, array, skin):
 @pytest.mark.parametrize("one_shape", [True, False])
 def test_joints_and_times(tmp_path, one_shape):
     source, result = saved(tmp_path, one_shape)
-    (file,) = export_result(source, "glb")
+    (file,) = export(source, "glb")
     assert file.path == tmp_path / "clip.glb" and file.track_ids == (1, 4)
     doc, array = read(file.path)
     assert [doc["nodes"][i]["name"] for i in doc["scenes"][0]["nodes"]] == [
@@ -98,7 +97,7 @@ def test_joints_and_times(tmp_path, one_shape):
 
 def test_skin_is_near_the_mesh_of_the_body(tmp_path):
     source, result = saved(tmp_path)
-    export_result(source, "glb")
+    export(source, "glb")
     doc, array = read(tmp_path / "clip.glb")
     primitive = doc["meshes"][1]["primitives"][0]
     at = {name: array(index) for name, index in primitive["attributes"].items()}
@@ -131,7 +130,7 @@ def test_skin_is_near_the_mesh_of_the_body(tmp_path):
 def test_nobody_bends_a_joint(tmp_path):
     """Then there is nothing to correct."""
     source, _ = saved(tmp_path, body_pose=np.zeros_like(made_up().body_pose))
-    export_result(source, "glb")
+    export(source, "glb")
     doc, _ = read(tmp_path / "clip.glb")
     assert all("targets" not in m["primitives"][0] for m in doc["meshes"])
     assert {c["target"]["path"] for c in doc["animations"][0]["channels"]} == {
@@ -141,7 +140,7 @@ def test_nobody_bends_a_joint(tmp_path):
 
 def test_camera_sees_what_the_clip_shows(tmp_path):
     source, result = saved(tmp_path)
-    export_result(source, "glb")
+    export(source, "glb")
     doc, _ = read(tmp_path / "clip.glb")
     node = next(n for n in doc["nodes"] if "camera" in n)
     assert not {"rotation", "translation", "matrix"} & node.keys()
@@ -159,7 +158,7 @@ def test_camera_sees_what_the_clip_shows(tmp_path):
 
 def test_people_are_there_only_while_they_were_seen(tmp_path):
     source, result = saved(tmp_path)
-    export_result(source, "glb")
+    export(source, "glb")
     doc, array = read(tmp_path / "clip.glb")
     _, _, tracks = play(doc, array, 1)
     when, scale, way = tracks[(doc["skins"][1]["joints"][0], "scale")]
@@ -175,14 +174,14 @@ def test_time_starts_where_the_run_did(tmp_path):
     source, _ = saved(
         tmp_path, time_s=late.time_s + 7.0, config={**late.config, "clip": {"start_s": 7.0}}
     )
-    export_result(source, "glb")
+    export(source, "glb")
     doc, array = read(tmp_path / "clip.glb")
     assert play(doc, array, 0)[0][0] == 0.0
 
 
 def test_accessors_state_their_bounds(tmp_path):
     source, _ = saved(tmp_path)
-    export_result(source, "glb")
+    export(source, "glb")
     doc, array = read(tmp_path / "clip.glb")
     stated = [i for i, a in enumerate(doc["accessors"]) if a.get("min")]
     assert len(stated) >= 6
@@ -205,4 +204,4 @@ def test_quaternions_do_not_flip():
 def test_gltf_is_always_y_up(tmp_path):
     source, _ = saved(tmp_path)
     with pytest.raises(ConfigError, match=r"--up z cannot be had in glb.*'y'"):
-        export_result(source, "glb", up="z")
+        export(source, "glb", up="z")

@@ -6,11 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from export_case import FOCAL_PX, SIZE_PX, made_up, rodrigues, saved, turned
+from export_case import FOCAL_PX, SIZE_PX, export, made_up, rodrigues, saved, turned
 
 from eftvideo.bodies import load_body
 from eftvideo.errors import ConfigError
-from eftvideo.exporters._export import export_result
 from eftvideo.exporters.eft_json import OPENPOSE18, joint_validity
 from eftvideo.geometry.skeletons import COCO17
 
@@ -22,7 +21,7 @@ def load(path):
 @pytest.mark.parametrize("up", [None, "y", "z"])
 def test_plain_json_holds_the_result(tmp_path, up):
     source, result = saved(tmp_path, one_shape=False)
-    (file,) = export_result(source, "json", up=up)
+    (file,) = export(source, "json", up=up)
     doc = load(file.path)
     assert (doc["format"], doc["version"], doc["resampled"]) == ("eftvideo", 1, False)
     assert [p["track_id"] for p in doc["people"]] == [1, 4]
@@ -43,13 +42,13 @@ def test_unknown_numbers_become_null(tmp_path):
     keypoints = made_up().keypoints2d.copy()
     keypoints[0, 3] = np.nan
     source, _ = saved(tmp_path, keypoints2d=keypoints)
-    (file,) = export_result(source, "json")
+    (file,) = export(source, "json")
     assert load(file.path)["people"][0]["keypoints2d"][0][3] == [None, None, None]
 
 
 def test_resampled_json_has_no_frames(tmp_path):
     source, _ = saved(tmp_path)
-    (file,) = export_result(source, "json", fps=50)
+    (file,) = export(source, "json", fps=50)
     doc = load(file.path)
     assert doc["resampled"] and doc["fps"] == 50
     person = doc["people"][0]
@@ -59,7 +58,7 @@ def test_resampled_json_has_no_frames(tmp_path):
 
 def test_eft_fits_project_onto_the_crop(tmp_path):
     source, result = saved(tmp_path)
-    (file,) = export_result(source, "eft-json")
+    (file,) = export(source, "eft-json")
     assert file.path.name == "clip_eft.json"
     doc = load(file.path)
     assert len(doc["data"]) == len(result) and "ver" in doc
@@ -98,7 +97,7 @@ def test_a_far_person_is_orthographic_almost_exactly(tmp_path):
         joints3d=near.joints3d + np.float32([0, 0, 60]),
         crop_center_px=np.tile(np.float32([315, 180]), (len(near), 1)),
     )
-    (file,) = export_result(source, "eft-json")
+    (file,) = export(source, "eft-json")
     entry = load(file.path)["data"][0]
     joints = eft_joints(np.array(entry["parm_pose"]), np.array(entry["parm_shape"]))
     s, *t = entry["parm_cam"]
@@ -120,6 +119,6 @@ def test_validity_by_name():
 def test_what_eft_json_cannot_have(tmp_path):
     source, _ = saved(tmp_path)
     with pytest.raises(ConfigError, match="--fps cannot be had in eft-json"):
-        export_result(source, "eft-json", fps=30)
+        export(source, "eft-json", fps=30)
     with pytest.raises(ConfigError, match="--up y cannot be had in eft-json"):
-        export_result(source, "eft-json", up="y")
+        export(source, "eft-json", up="y")

@@ -70,13 +70,13 @@ def test_command_line(tiny_clip, tmp_path, monkeypatch):
     monkeypatch.setattr("eftvideo.regressors.hmr2.Hmr2Config", lambda: SMALL)
     path = write_checkpoint(tmp_path / "small.ckpt", random_tensors(), monkeypatch)
     words = ["run", str(tiny_clip), "-o", str(tmp_path), "--no-overlay", "-q", "--end", "0.1"]
-    words += ["--regressor", "hmr2", "--weights", str(path), "--steps", "2"]
+    words += ["--regressor", "hmr2", "--weights", str(path), "--set", "fit.eft.num_steps=2"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
     assert len(result.frame) >= 4 and np.isfinite(result.transl).all()
     # The network's crops: the box, widened for its upright part.
-    assert result.config["crop"]["width_factor"] == pytest.approx(4 / 3)
+    assert result.config["fit"]["crop"]["width_factor"] == pytest.approx(4 / 3)
     damaged = tmp_path / "damaged.ckpt"
     damaged.write_bytes(path.read_bytes()[:-2000])
     words[words.index(str(path))] = str(damaged)

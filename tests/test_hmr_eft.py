@@ -200,21 +200,23 @@ def test_shape_of_a_pose_only_network_is_found_by_the_fit(model, body, crops):
 def test_command_line(tiny_clip, tmp_path, model):
     path = tmp_path / "small.safetensors"
     save_file(model.state_dict(), path, model.metadata())
-    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15", "--steps", "2"]
+    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15"]
+    words += ["--set", "fit.eft.num_steps=2"]
     words += ["--regressor", "hmr", "--weights", str(path), "-o", str(tmp_path)]
-    done = CliRunner().invoke(app, [*words, "--tune", "head"])
+    done = CliRunner().invoke(app, [*words, "--set", "fit.eft.tune=head"])
     assert done.exit_code == 0, done.output
     result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
     assert len(result.frame) >= 6 and np.isfinite(result.transl).all()
-    assert result.config["eft"]["tune"] == "head"
-    assert result.config["eft"]["learning_rate"] == model.rates["head"]
-    assert result.config["crop"]["box_scale"] == CropConfig().box_scale
-    done = CliRunner().invoke(app, [*words, "--recipe", "published"])
+    assert result.config["fit"]["eft"]["tune"] == "head"
+    assert result.config["fit"]["eft"]["learning_rate"] == model.rates["head"]
+    assert result.config["fit"]["crop"]["box_scale"] == CropConfig().box_scale
+    done = CliRunner().invoke(app, [*words, "--preset", "published"])
     assert done.exit_code == 0, done.output
     config = load_result(tmp_path / f"{tiny_clip.stem}.npz").config
-    assert config["eft"]["tune"] == "all" and config["eft"]["learning_rate"] == 5e-6
-    assert config["warm_start"] is False
-    failed = CliRunner().invoke(app, [*words, "--tune", "norm+bias"])
+    assert config["fit"]["eft"]["tune"] == "all"
+    assert config["fit"]["eft"]["learning_rate"] == 5e-6
+    assert config["fit"]["warm_start"] is False
+    failed = CliRunner().invoke(app, [*words, "--set", "fit.eft.tune=norm+bias"])
     assert failed.exit_code == 2 and "tune must be one of all" in failed.output
 
 

@@ -25,9 +25,9 @@ FLOORS = [
     {"geometry", "progress"},
     {"bodies", "video"},
     {"regressors", "renderers", "results"},
-    {"detect", "draw", "evaluate", "exporters", "setup", "track"},
-    {"fit", "outputs", "report", "train", "viewer"},
-    {"refine"},
+    {"evaluate", "exporters", "outputs", "setup"},
+    {"detect", "draw", "fit", "track", "train"},
+    {"refine", "report", "viewer"},
     {"pipeline"},
     {"__init__"},
     {"cli"},
@@ -43,7 +43,7 @@ INNER = {
         {"context"},
         {"batch"},
         {"eft", "regress", "smplify", "told"},
-        {"fit_tracks"},
+        {"tracks"},
         {"__init__"},
     ],
 }
@@ -77,7 +77,7 @@ OWNERS = {
     "anny": set(),
 }
 LIGHT = {n for n in FILES if n.split(".")[0] in {"__init__", "cli", "config", "errors", "plugins"}}
-LIGHT |= {"progress"}
+LIGHT = (LIGHT | {"progress"}) - {"cli.console", "cli.doctor"}
 """Imported by `eftvideo --help`: numpy, torch and the like stay out."""
 
 

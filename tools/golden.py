@@ -38,16 +38,20 @@ CLIPS: dict[str, tuple[str, int]] = {
     "nobody": (f"{HALF},crop=96:96:0:0", 8),
 }
 """ffmpeg's filters on the example clip, and how many frames."""
+AS_FITTED = ("--set", "refine.smooth.enabled=no", "--set", "refine.realign.enabled=no")
 CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "people": ("people", ()),
     "crowd": ("crowd", ()),
     "tilted": ("tilted", ()),
     "cuts": ("cuts", ()),
     "nobody": ("nobody", ()),
-    "hmr": ("people", ("--end", "0.15", "--regressor", "hmr", "--steps", "2", "--weights", "HMR")),
+    "hmr": (
+        "people",
+        ("--end", "0.15", "--regressor", "hmr", "--set", "fit.eft.num_steps=2", "--weights", "HMR"),
+    ),
     "smplify": ("people", ("--end", "0.5", "--method", "smplify")),
     "regress": ("cuts", ("--method", "regress")),
-    "skeleton": ("people", ("--end", "0.3", "--no-smooth", "--draw", "both")),
+    "skeleton": ("people", ("--end", "0.3", "--draw", "both", *AS_FITTED)),
 }
 """The clip and the options of each run; HMR is a checkpoint of random numbers."""
 

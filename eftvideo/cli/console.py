@@ -21,11 +21,13 @@ from eftvideo.bodies import load_body
 from eftvideo.cli.doctor import Check
 from eftvideo.config import RunConfig
 from eftvideo.errors import EftVideoError
-from eftvideo.pipeline import choose_device, load_regressor, run_video
+from eftvideo.pipeline import run_video
 from eftvideo.progress import Progress
+from eftvideo.regressors._load import load_regressor
 from eftvideo.results.result import Result
-from eftvideo.track.link import TrackRow
+from eftvideo.setup import choose_device
 from eftvideo.types import REJECTED
+from eftvideo.types.track_table import TrackRow
 from eftvideo.weights.locate import WeightStatus
 
 PLAIN_INTERVAL_S = 5.0
@@ -200,16 +202,16 @@ def summarize(clip: Path, result: Result, out: Path, cfg: RunConfig, output: Con
     """The closing words: how well everybody fits, how fast it went, where it is."""
     if not len(result):
         output.print(f"{clip.name}: nobody was found in it; the result has no rows", markup=False)
-    elif cfg.method == "regress":
+    elif cfg.fit.method == "regress":
         output.print(f"{len(result)} person-frames, not fitted (--method regress)")
     else:
         output.print(_fits_table(result))
     stages = [f"{name} {seconds:.1f} s" for name, seconds in result.timings_s.items()]
     output.print(f"{', '.join(stages)}; {sum(result.timings_s.values()):.1f} s in all")
     output.print(f"wrote {out / (clip.stem + '.npz')}", markup=False)
-    if cfg.render.enabled:
+    if cfg.draw.enabled:
         output.print(f"wrote {out / (clip.stem + '_overlay.mp4')}", markup=False)
-    if cfg.render.report:
+    if cfg.draw.report:
         output.print(f"wrote {out / (clip.stem + '_report.html')}", markup=False)
 
 

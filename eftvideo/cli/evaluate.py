@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from eftvideo.cli.screen import one_line_errors, output
 from eftvideo.errors import ConfigError, VideoWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from eftvideo.evaluate.bodies import Bodies
     from eftvideo.evaluate.score import Evaluation
     from eftvideo.evaluate.truth import Truth
@@ -62,9 +59,7 @@ _Regressor = Annotated[
 ]
 
 
-def register(
-    app: typer.Typer, output: Console, one_line_errors: Callable[[], AbstractContextManager[None]]
-) -> None:
+def register(app: typer.Typer) -> None:
     """Add the command to the program."""
 
     @app.command("eval", help=_HELP)

@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+from eftvideo.cli.screen import one_line_errors, output
+from eftvideo.config.export import ExportConfig
 
+if TYPE_CHECKING:
     from eftvideo.exporters._export import ExportedFile
 
 _HELP = """
@@ -80,9 +80,7 @@ _Mean = Annotated[
 _Metres = Annotated[bool, typer.Option("--metres", help="bvh: metres, not centimetres.")]
 
 
-def register(
-    app: typer.Typer, output: Console, one_line_errors: Callable[[], AbstractContextManager[None]]
-) -> None:
+def register(app: typer.Typer) -> None:
     """Add the command to the program."""
 
     @app.command("export", help=_HELP)
@@ -103,9 +101,8 @@ def register(
             from eftvideo.exporters._export import export_result
 
             console.set_up_logging(Console(stderr=True), quiet=False, verbose=False)
-            written = export_result(
-                result, to, out, track_id or (), up, fps, body, mean_shape, metres
-            )
+            cfg = ExportConfig(tuple(track_id or ()), up, fps, mean_shape, metres)
+            written = export_result(result, to, out, cfg, body=body)
             for file in written:
                 output.print(f"wrote {escape(_line(file))}")
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from eftvideo.cli.screen import errors, one_line_errors, output
 from eftvideo.config import OutputKind, RerenderConfig
 from eftvideo.errors import ConfigError
 
@@ -57,12 +55,7 @@ def frame_numbers(text: str) -> tuple[int, ...]:
         raise ConfigError(f"--frames takes numbers like 10,50, but got {text!r}") from e
 
 
-def register(
-    app: typer.Typer,
-    output: Console,
-    one_line_errors: Callable[[], AbstractContextManager[None]],
-    errors: Console,
-) -> None:
+def register(app: typer.Typer) -> None:
     """Put the command onto the command line."""
 
     @app.command(help=_HELP)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from eftvideo.cli.render import Body, Video
+from eftvideo.cli.screen import errors, one_line_errors, output
 
 _HELP = """
 One HTML file about a finished result: tracks, errors, steps, rejected fits, settings, pictures.
@@ -20,12 +18,7 @@ One HTML file about a finished result: tracks, errors, steps, rejected fits, set
 """
 
 
-def register(
-    app: typer.Typer,
-    output: Console,
-    one_line_errors: Callable[[], AbstractContextManager[None]],
-    errors: Console,
-) -> None:
+def register(app: typer.Typer) -> None:
     """Put the command onto the command line."""
 
     @app.command(help=_HELP)

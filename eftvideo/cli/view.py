@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from eftvideo.cli.render import Body
+from eftvideo.cli.screen import errors, one_line_errors, output
 from eftvideo.errors import ConfigError
 
 _HELP = """
-Look at a result in the browser: bodies in 3D, camera, timeline. Needs pip install 'eftvideo[view]'.
+Look at a result in the browser: bodies in 3D, camera, timeline (pip install 'eftvideo\\[view]').
 
 Only this machine can reach the page unless you give another --host; there is no password.
 """
 _LOOPBACK = "127.0.0.1"
 
 
-def register(
-    app: typer.Typer,
-    output: Console,
-    one_line_errors: Callable[[], AbstractContextManager[None]],
-    errors: Console,
-) -> None:
+def register(app: typer.Typer) -> None:
     """Put the command onto the command line."""
 
     @app.command(help=_HELP)

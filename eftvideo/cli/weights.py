@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from eftvideo.cli.screen import one_line_errors, output
 
 _HELP = """
 Download a published checkpoint, for --weights NAME; without a name, list them.
@@ -20,11 +19,7 @@ file has a licence of its own, which is printed: most are for research only.
 """
 
 
-def register(
-    app: typer.Typer,
-    output: Console,
-    one_line_errors: Callable[[], AbstractContextManager[None]],
-) -> None:
+def register(app: typer.Typer) -> None:
     """Put the command onto `eftvideo weights`."""
 
     @app.command("fetch", help=_HELP)
@@ -48,9 +43,9 @@ def register(
                 return
             if name not in known:
                 raise ConfigError(f"unknown weights {name!r}: choose one of {', '.join(known)}")
-            _fetch(name, out, output, quiet)
+            _fetch(name, out, quiet)
 
-    def _fetch(name: str, out: Path | None, output: Console, quiet: bool) -> None:
+    def _fetch(name: str, out: Path | None, quiet: bool) -> None:
         from eftvideo.cli.doctor import published_weights
         from eftvideo.weights.download import fetch
 

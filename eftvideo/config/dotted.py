@@ -70,13 +70,13 @@ def set_values(
     return with_values(cfg, values)
 
 
-def check(cfg: object) -> None:
+def check(tree: object) -> None:
     """Check every type and range of a tree; a dataclass may call it in its `__post_init__`.
 
     Raises:
         ConfigError: A field holds what it may not; names the first such field.
     """
-    for leaf in leaves(cfg).values():
+    for leaf in leaves(tree).values():
         try:
             leaf.kind.accept(leaf.value)
         except UnfitError as e:
@@ -98,11 +98,11 @@ def differences(cfg: Tree, base: Tree) -> dict[str, Any]:
     }
 
 
-def leaves(cfg: object, prefix: str = "") -> dict[str, Leaf]:
+def leaves(tree: object, prefix: str = "") -> dict[str, Leaf]:
     """All fields of a tree that are no groups, by dotted name, in the order of the classes.
 
     Args:
-        cfg: A tree of nested dataclasses.
+        tree: A tree of nested dataclasses.
         prefix: Put before each name.
 
     Raises:
@@ -110,10 +110,10 @@ def leaves(cfg: object, prefix: str = "") -> dict[str, Leaf]:
         TypeError: A field is annotated with a type that settings cannot have.
     """
     found: dict[str, Leaf] = {}
-    for field, kind in field_kinds(type(cfg)).items():
-        name, value = f"{prefix}{field}", getattr(cfg, field)
+    for field, kind in field_kinds(type(tree)).items():
+        name, value = f"{prefix}{field}", getattr(tree, field)
         if isinstance(kind, Kind):
-            found[name] = Leaf(name, kind, value, type(cfg))
+            found[name] = Leaf(name, kind, value, type(tree))
         elif isinstance(value, kind):
             found |= leaves(value, f"{name}.")
         else:

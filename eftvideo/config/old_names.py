@@ -47,7 +47,7 @@ _MEANS: dict[str, dict[Any, Any]] = {"shape": {"per-track": True, "per-frame": F
 
 
 def take_old_names(cls: type[Config]) -> type[Config]:
-    """Let a dataclass be made with the old names of its fields too: `RunConfig(eft=...)`."""
+    """Let the old names of a dataclass's fields do too: `RunConfig(eft=...)`, `cfg.eft`."""
     init = cls.__init__
     names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
 
@@ -67,7 +67,13 @@ def take_old_names(cls: type[Config]) -> type[Config]:
         if old and hasattr(self, "__post_init__"):
             self.__post_init__()  # the values of old names are checked like those of new ones
 
+    def old_name(self: Config, name: str) -> Any:
+        if name.startswith("_") or name not in OLD_NAMES:
+            raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+        return functools.reduce(getattr, OLD_NAMES[name].split("."), self)
+
     cls.__init__ = with_old_names  # type: ignore[method-assign]
+    cls.__getattr__ = old_name  # type: ignore[attr-defined]
     return cls
 
 

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from eftvideo.config import DetectConfig
-from eftvideo.config.detect import CloseUpConfig
 from eftvideo.types import Detections
 
 Detect = Callable[[Sequence[np.ndarray]], list[Detections]]
@@ -48,21 +47,21 @@ class CloseUps:
         if not where:
             return []
         self._detect = self._detect or self._make()
-        turns = [_affine(w.xyxy, w.turn_rad, self._cfg) for w in where]
+        turns = [self._affine(w.xyxy, w.turn_rad) for w in where]
         pixels = [
             _cut(w.image, turn, self._cfg.size_px) for w, turn in zip(where, turns, strict=True)
         ]
         return [_back(d, turn) for d, turn in zip(self._detect(pixels), turns, strict=True)]
 
-
-def _affine(xyxy: np.ndarray, turn_rad: float, cfg: CloseUpConfig) -> np.ndarray:
-    """(2, 3) from the frame, px, to a close-up in which the person is turned back by `turn_rad`."""
-    extent = (xyxy[2:] - xyxy[:2]).astype(float)
-    side = cfg.scale * max(extent.max(), cfg.diagonal * float(np.hypot(*extent)), 1.0)
-    cos, sin = math.cos(turn_rad), math.sin(turn_rad)
-    turn = cfg.size_px / side * np.array([[cos, sin], [-sin, cos]])
-    middle = (xyxy[:2] + xyxy[2:]).astype(float) / 2.0
-    return np.column_stack([turn, cfg.size_px / 2.0 - turn @ middle])
+    def _affine(self, xyxy: np.ndarray, turn_rad: float) -> np.ndarray:
+        """(2, 3) from the frame, px, to a close-up with the person turned back by `turn_rad`."""
+        cfg = self._cfg
+        extent = (xyxy[2:] - xyxy[:2]).astype(float)
+        side = cfg.scale * max(extent.max(), cfg.diagonal * float(np.hypot(*extent)), 1.0)
+        cos, sin = math.cos(turn_rad), math.sin(turn_rad)
+        turn = cfg.size_px / side * np.array([[cos, sin], [-sin, cos]])
+        middle = (xyxy[:2] + xyxy[2:]).astype(float) / 2.0
+        return np.column_stack([turn, cfg.size_px / 2.0 - turn @ middle])
 
 
 def _cut(image: np.ndarray, to_close_up: np.ndarray, size_px: int) -> np.ndarray:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eftvideo import plugins
-from eftvideo.config import DetectConfig, RunConfig
+from eftvideo.config import DetectConfig
 from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.detector import Detector
 from eftvideo.detect.recover import Search
 from eftvideo.detect.upright import SecondLook
 from eftvideo.progress import Progress
+from eftvideo.setup import Setup
 from eftvideo.types import FrameDetections, VideoFrame
 from eftvideo.video.cuts import CutDetector
 from eftvideo.video.reader import VideoReader
 
 
-def detect_people(
-    clip: VideoReader, cfg: RunConfig, device: str, progress: Progress
-) -> list[FrameDetections]:
+def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[FrameDetections]:
     """Detect and follow the people of a clip; ids end at cuts.
 
     Returns:
         One entry for each frame read, in order.
     """
-    rate = float(clip.info.fps) / cfg.clip.stride
-    detector = load_detector(cfg.detect, device, rate)
-    close_ups = CloseUps(cfg.detect, lambda close: load_detector(close, device, rate).detect)
-    search, look = Search(cfg, close_ups), SecondLook(cfg, close_ups)
-    cuts = CutDetector(cfg.detect.cut_threshold)
+    settings, device = setup.cfg.detect, setup.device
+    rate = float(clip.info.fps) / setup.cfg.clip.stride
+    detector = load_detector(settings, device, rate)
+    close_ups = CloseUps(settings, lambda close: load_detector(close, device, rate).detect)
+    search, look = Search(setup, close_ups), SecondLook(setup, close_ups)
+    cuts = CutDetector(settings.cut_threshold)
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
         for batch in _batches(clip, detector.batch_size):

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eftvideo.config import RunConfig
 from eftvideo.detect.close_ups import CloseUp, CloseUps
 from eftvideo.detect.upright import lean_rad
 from eftvideo.geometry.boxes import area, shared_area
+from eftvideo.setup import Setup
 from eftvideo.types import Detections
 from eftvideo.types.people import stacked
 
@@ -33,7 +33,8 @@ class _Seen:
 class Search:
     """Remembers who was where, and searches for those who are missing."""
 
-    def __init__(self, cfg: RunConfig, close_ups: CloseUps) -> None:
+    def __init__(self, setup: Setup, close_ups: CloseUps) -> None:
+        cfg = setup.cfg
         self._min_confidence, self._close_ups = cfg.detect.min_confidence, close_ups
         self._cfg, self._min_score = cfg.detect.recover, cfg.keypoints.min_score
         self._last: dict[int, _Seen] = {}

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from eftvideo.config import RunConfig
 from eftvideo.detect.close_ups import CloseUp, CloseUps
 from eftvideo.geometry.skeletons import COCO17, select
+from eftvideo.setup import Setup
 from eftvideo.types import Detections
 
 _ROUNDS = 20
@@ -28,9 +28,9 @@ _SHOULDERS = select(("left_shoulder", "right_shoulder"), COCO17)
 class SecondLook:
     """Looks again at those whom `cfg.detect.second_look` names."""
 
-    def __init__(self, cfg: RunConfig, close_ups: CloseUps) -> None:
-        self._run, self._cfg = cfg, cfg.detect.second_look
-        self._min_score = cfg.keypoints.min_score
+    def __init__(self, setup: Setup, close_ups: CloseUps) -> None:
+        self._setup, self._cfg = setup, setup.cfg.detect.second_look
+        self._min_score = setup.cfg.keypoints.min_score
         self._limit, self._close_ups = math.radians(self._cfg.lean_deg), close_ups
 
     def again(self, images: Sequence[np.ndarray], people: Sequence[Detections]) -> list[Detections]:
@@ -77,7 +77,7 @@ class SecondLook:
         out = [p.keypoints.copy() for p in people]
         for (frame, person), seen in sightings.items():
             side_px = _side_px(people[frame].xyxy[person])
-            out[frame][person] = merge_sightings(np.stack(seen).astype(float), side_px, self._run)
+            out[frame][person] = merge_sightings(np.stack(seen).astype(float), side_px, self._setup)
         return [replace(p, keypoints=k) for p, k in zip(people, out, strict=True)]
 
     def _same_person(self, first: np.ndarray, others: np.ndarray, side_px: float) -> int | None:
@@ -117,7 +117,7 @@ def _side_px(xyxy: np.ndarray) -> float:
     return max(float((xyxy[2:] - xyxy[:2]).max()), 1.0)
 
 
-def merge_sightings(seen: np.ndarray, side_px: float, cfg: RunConfig) -> np.ndarray:
+def merge_sightings(seen: np.ndarray, side_px: float, setup: Setup) -> np.ndarray:
     """One person's keypoints out of several sightings of them.
 
     The place is the geometric median (Weiszfeld's rounds), weighted by score: of three sightings,
@@ -131,7 +131,7 @@ def merge_sightings(seen: np.ndarray, side_px: float, cfg: RunConfig) -> np.ndar
     Returns:
         (17, 3) float32.
     """
-    weight = np.where(seen[..., 2] >= cfg.keypoints.min_score, seen[..., 2], 0.0)
+    weight = np.where(seen[..., 2] >= setup.cfg.keypoints.min_score, seen[..., 2], 0.0)
     total = weight.sum(axis=0)
     known = total > 0
     place = np.einsum("sk,skc->kc", weight, seen[..., :2]) / np.where(known, total, 1.0)[:, None]
@@ -139,7 +139,10 @@ def merge_sightings(seen: np.ndarray, side_px: float, cfg: RunConfig) -> np.ndar
         pull = weight / (np.linalg.norm(seen[..., :2] - place, axis=-1) + 0.002 * side_px)
         place = np.einsum("sk,skc->kc", pull, seen[..., :2])
         place /= np.where(known, pull.sum(axis=0), 1.0)[:, None]
-    near = np.linalg.norm(seen[..., :2] - place, axis=-1) <= cfg.detect.second_look.agrees * side_px
+    near = (
+        np.linalg.norm(seen[..., :2] - place, axis=-1)
+        <= setup.cfg.detect.second_look.agrees * side_px
+    )
     score = (seen[..., 2] * near).mean(axis=0)
     merged = np.column_stack([place, score])
     return np.where(known[:, None], merged, seen[0]).astype(np.float32)

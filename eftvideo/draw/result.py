@@ -19,6 +19,7 @@ from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.progress import Progress
 from eftvideo.results.posing import body_of
 from eftvideo.results.result import Result
+from eftvideo.setup import Setup
 from eftvideo.video.reader import VideoReader, open_video
 
 Config = TypeVar("Config", ClipConfig, DrawConfig)
@@ -72,19 +73,16 @@ def render_result(
 
 
 def draw_result(
-    clip: VideoReader,
-    result: Result,
-    body: BodyModel,
-    cfg: DrawConfig,
-    path: Path,
-    progress: Progress,
+    clip: VideoReader, result: Result, setup: Setup, path: Path, progress: Progress
 ) -> None:
     """Write a run's overlay video: every frame that it read, at its own time.
 
     Raises:
         VideoWriteError: the file cannot be written or ffmpeg failed.
     """
-    _draw(clip, result, body, RerenderConfig(draw=drawn_by_run(cfg)), cfg, path, progress)
+    cfg = setup.cfg.draw
+    layers = RerenderConfig(draw=drawn_by_run(cfg))
+    _draw(clip, result, setup.body, layers, cfg, path, progress)
 
 
 def _draw(

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from eftvideo import plugins
+from eftvideo.config.export import ExportConfig
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.exporters import Exporter, Scene
-from eftvideo.exporters._motion import Motion, Up, motions, usual_fps
+from eftvideo.exporters._motion import Motion, motions, usual_fps
 from eftvideo.results.posing import body_of
 from eftvideo.results.result import Result
 from eftvideo.results.result_file import load_result
@@ -44,12 +45,9 @@ def export_result(
     source: str | Path,
     to: str,
     out: str | Path | None = None,
-    track_ids: Sequence[int] = (),
-    up: Up | None = None,
-    fps: float | None = None,
+    cfg: ExportConfig | None = None,
+    *,
     body: str | None = None,
-    mean_shape: bool = False,
-    metres: bool = False,
 ) -> list[ExportedFile]:
     """Write a result in another format.
 
@@ -57,12 +55,8 @@ def export_result(
         source: npz of a run.
         to: "amass", "glb", "bvh", "json" or "eft-json".
         out: a file with the format's suffix, or a folder (made if missing); None: beside `source`.
-        track_ids: only these people; empty: all.
-        up: axis that points up; None: what the format usually has.
-        fps: samples per second; None: what suits the format.
+        cfg: who and how; None: everybody, as the format usually is.
         body: where the body model's file is now; None: where the run found it.
-        mean_shape: amass: betas of zero, for a program that has another body than the run had.
-        metres: bvh: metres in the place of centimetres.
 
     Returns:
         What was written: one file, or one for each person.
@@ -73,25 +67,26 @@ def export_result(
         WeightsNotFoundError: the body's file is gone.
     """
     exporter = load_exporter(to)
-    _check(to, exporter, up, fps, mean_shape, metres)
+    cfg = cfg or ExportConfig()
+    _check(to, exporter, cfg)
     source = Path(source)
-    result = _people(load_result(source), track_ids)
+    result = _people(load_result(source), cfg.track_ids)
     targets = _targets(source, out, exporter, result.track_ids)
-    rate = exporter.rate(usual_fps(result), fps)
+    rate = exporter.rate(usual_fps(result), cfg.fps)
     model = body_of(result, body)
-    if to == "amass" and not mean_shape and (body or result.config.get("body")) is None:
+    if to == "amass" and not cfg.mean_shape and (body or result.config.get("body")) is None:
         log.warning(
             "the betas are those of the free body, which mean another shape to SMPL+H: give "
             "--mean-shape for a program that brings its own body"
         )
-    axis = exporter.ups[0] if up is None else up
+    axis = exporter.ups[0] if cfg.up is None else cfg.up
     people = motions(result, model, axis, rate)
     groups = [(p,) for p in people] if exporter.one_person_a_file else [tuple(people)]
     written = []
     for path, group in zip(targets, groups, strict=True):
         ids = [p.track_id for p in group]
         rows = result.select(np.isin(result.track_id, ids))
-        exporter.save(path, Scene(group, rows, model, axis, rate, mean_shape, metres))
+        exporter.save(path, Scene(group, rows, model, axis, rate, cfg.mean_shape, cfg.metres))
         written.append(_told(path, group, rate, exporter))
     return written
 
@@ -112,19 +107,19 @@ def load_exporter(name: str) -> Exporter:
     return plugins.load("exporters", name.replace("-", "_"))()
 
 
-def _check(
-    to: str, exporter: Exporter, up: Up | None, fps: float | None, mean: bool, metres: bool
-) -> None:
-    if up is not None and up not in exporter.ups:
+def _check(to: str, exporter: Exporter, cfg: ExportConfig) -> None:
+    if cfg.up is not None and cfg.up not in exporter.ups:
         axes = " or ".join(repr(a) for a in exporter.ups if a) or "the camera's axes"
-        raise ConfigError(f"--up {up} cannot be had in {to}: the format has {axes}; leave it out")
-    if fps is not None and exporter.no_fps:
+        raise ConfigError(
+            f"--up {cfg.up} cannot be had in {to}: the format has {axes}; leave it out"
+        )
+    if cfg.fps is not None and exporter.no_fps:
         raise ConfigError(f"--fps cannot be had in {to}: {exporter.no_fps}; leave it out")
-    if fps is not None and not 0.0 < fps <= 1000.0:
-        raise ConfigError(f"--fps must be above 0 and at most 1000, but got {fps:g}")
-    if mean and to != "amass":
+    if cfg.fps is not None and not 0.0 < cfg.fps <= 1000.0:
+        raise ConfigError(f"--fps must be above 0 and at most 1000, but got {cfg.fps:g}")
+    if cfg.mean_shape and to != "amass":
         raise ConfigError(f"--mean-shape is for amass only, not for {to}: leave it out")
-    if metres and to != "bvh":
+    if cfg.metres and to != "bvh":
         raise ConfigError(f"--metres is for bvh only: {to} is in metres anyway; leave it out")
 
 

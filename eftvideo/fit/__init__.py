@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from eftvideo.fit.fit_tracks import fit_tracks
+from eftvideo.fit.tracks import fit_tracks
 
 __all__ = ["fit_tracks"]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eftvideo.config import AcceptConfig
 from eftvideo.geometry.rotations import rotation_angle
+from eftvideo.setup import Setup
 from eftvideo.types import Crops, FitResult, Prediction
 
 
 def acceptable(
-    tuned: Prediction, initial: FitResult, loss_px: Tensor, crops: Crops, cfg: AcceptConfig
+    tuned: Prediction, initial: FitResult, loss_px: Tensor, crops: Crops, setup: Setup
 ) -> Tensor:
     """(N,) bool: a small error no worse than before, a sane body and camera.
 
     Args:
         tuned: the fits. initial: the regressor's own answers. loss_px: (N,) error of the fits.
     """
-    in_front = tuned.pred_cam[:, 0] > 0
+    cfg, in_front = setup.cfg.fit.accept, tuned.pred_cam[:, 0] > 0
     if not cfg.enabled:
         return in_front
     depth = 2.0 * crops.focal_length_px / (tuned.pred_cam[:, 0] * crops.size_px)
@@ -29,7 +29,8 @@ def acceptable(
         tuned.params.betas.abs().amax(-1) <= cfg.max_abs_beta,
         depth >= cfg.min_depth_m,
     ]
-    if cfg.max_pose_change_rad is not None:
+    # SMPLify may end far from the regressor's pose.
+    if cfg.max_pose_change_rad is not None and setup.cfg.fit.method != "smplify":
         change = rotation_angle(tuned.params.body_pose, initial.prediction.params.body_pose)
         checks.append(change.amax(-1) <= cfg.max_pose_change_rad)
     return torch.stack(checks).all(0)

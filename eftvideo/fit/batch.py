@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eftvideo.config import FitConfig
 from eftvideo.fit.chunks import Chunk
 from eftvideo.fit.context import initial_answers
 from eftvideo.fit.crops import CropMaker, Rows
@@ -79,7 +78,7 @@ class Group:
         kept = [r.at >= c.start for c, r in zip(self.chunks, self.parts, strict=True)]
         return np.concatenate(kept)
 
-    def streams(self, cfg: FitConfig) -> Streams:
+    def streams(self, max_gap_s: float) -> Streams:
         """Each person of each chunk; cold after a gap."""
         streams: list[list[int]] = []
         cold: list[bool] = []
@@ -89,7 +88,7 @@ class Group:
             for who, time_s in zip(part.who.tolist(), part.time_s.tolist(), strict=True):
                 gap_s = time_s - last_s.get(who, -np.inf)
                 mine.setdefault(who, []).append(len(cold))
-                cold.append(gap_s > cfg.max_warm_gap_s + 1e-6)
+                cold.append(gap_s > max_gap_s + 1e-6)
                 last_s[who] = time_s
             streams += mine.values()
         return Streams(tuple(tuple(rows) for rows in streams), np.array(cold, bool))

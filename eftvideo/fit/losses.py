@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eftvideo.config import EftConfig, KeypointConfig
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
+from eftvideo.setup import Setup
 from eftvideo.types import Crops, Prediction
 
 CROP_HALF_PX = CROP_SIDE_PX / 2.0
@@ -27,18 +27,18 @@ def project_to_crop(points_cam: Tensor, crops: Crops) -> Tensor:
     return (px - crops.center_px[:, None]) / (crops.size_px / 2.0)[:, None, None]
 
 
-def joint_weights(score: Tensor, cfg: KeypointConfig) -> Tensor:
+def joint_weights(score: Tensor, setup: Setup) -> Tensor:
     """(N, 17) keypoint scores to weights: 0 below `min_score`, face and hips lighter."""
-    scale = score.new_ones(17)
+    cfg, scale = setup.cfg.keypoints, score.new_ones(17)
     scale[list(COCO17_FACE)] = cfg.face_weight
     scale[list(COCO17_HIPS)] = cfg.hip_weight
     scale[[ankle for _, ankle in _LEGS]] = cfg.ankle_weight
     return torch.where(score >= cfg.min_score, score, 0.0) * scale
 
 
-def enough_joints(weight: Tensor, cfg: KeypointConfig) -> Tensor:
-    """(N,) bool: `cfg.min_joints` of the (N, 17) count, or `cfg.min_body_joints` below the head."""
-    seen = weight > 0
+def enough_joints(weight: Tensor, setup: Setup) -> Tensor:
+    """(N,) bool: enough of the (N, 17) count: `min_joints`, or `min_body_joints` below the head."""
+    cfg, seen = setup.cfg.keypoints, weight > 0
     body = [i for i in range(17) if i not in COCO17_FACE]
     return (seen.sum(-1) >= cfg.min_joints) | (seen[:, body].sum(-1) >= cfg.min_body_joints)
 
@@ -82,8 +82,8 @@ def leg_direction(pred: Tensor, target: Tensor, weight: Tensor, min_length: floa
     return total
 
 
-def robust_scale_px(pred: Tensor, crops: Crops, weight: Tensor, cfg: EftConfig) -> Tensor:
-    """(N,) px of a 224 px crop: `cfg.robust_px`, or as far as half the keypoints of a start are.
+def robust_scale_px(pred: Tensor, crops: Crops, weight: Tensor, least_px: float) -> Tensor:
+    """(N,) px of a 224 px crop: `least_px`, or as far as half the keypoints of a start are.
 
     Of an answer that is far off as a whole no keypoint would pull at a narrow scale.
 
@@ -91,7 +91,7 @@ def robust_scale_px(pred: Tensor, crops: Crops, weight: Tensor, cfg: EftConfig) 
         pred: (N, 17, 2) where the fit starts, crop coordinates. weight: (N, 17).
     """
     apart = CROP_HALF_PX * (pred - crops.keypoints[..., :2]).norm(dim=-1)
-    return weighted_median(apart, weight).clamp(min=cfg.robust_px)
+    return weighted_median(apart, weight).clamp(min=least_px)
 
 
 def eft_loss(
@@ -100,9 +100,9 @@ def eft_loss(
     crops: Crops,
     weight: Tensor,
     robust_px: Tensor,
-    cfg: EftConfig,
+    setup: Setup,
 ) -> Tensor:
-    """EFT's objective for N people, with a robust 2D term; without that of the legs.
+    """EFT's objective for N people, with a robust 2D term.
 
     Args:
         pred: (N, 17, 2) projected keypoints of `prediction`, crop coordinates.
@@ -111,21 +111,19 @@ def eft_loss(
     Returns:
         (N,)
     """
-    square = (pred - crops.keypoints[..., :2]).square().sum(-1)
+    terms, target = setup.cfg.fit.eft, crops.keypoints[..., :2]
+    square = (pred - target).square().sum(-1)
     reproject = weighted_mean(geman_mcclure(square, robust_px / CROP_HALF_PX), weight)
     sane_camera = torch.exp(-10.0 * prediction.pred_cam[:, 0]).square()
-    total = cfg.reproject_weight * reproject + cfg.camera_weight * sane_camera
-    if cfg.betas_weight:
-        total = total + cfg.betas_weight * prediction.params.betas.square().mean(-1)
+    total = terms.reproject_weight * reproject + terms.camera_weight * sane_camera
+    if terms.betas_weight:
+        total = total + terms.betas_weight * prediction.params.betas.square().mean(-1)
+    if terms.leg_weight:
+        score = crops.keypoints[..., 2]
+        seen = torch.where(score >= setup.cfg.keypoints.min_score, score, 0.0)
+        legs = leg_direction(pred, target, seen, terms.leg_min_px / CROP_HALF_PX)
+        total = total + terms.leg_weight * legs
     return total
-
-
-def leg_loss(pred: Tensor, crops: Crops, cfg: EftConfig, keypoints: KeypointConfig) -> Tensor:
-    """(N,) EFT's term of the lower legs' directions; whatever the ankles' weight is."""
-    target, score = crops.keypoints[..., :2], crops.keypoints[..., 2]
-    seen = torch.where(score >= keypoints.min_score, score, 0.0)
-    legs = leg_direction(pred, target, seen, cfg.leg_min_px / CROP_HALF_PX)
-    return cfg.leg_weight * legs
 
 
 def crop_error_px(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:

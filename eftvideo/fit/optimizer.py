@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,9 +57,10 @@ class Adam:
         """
         self.count[rows] += 1
         share = torch.ones_like(theta[rows, :1])
+        how = _Update(self.count[rows], share, rate, self.momentum)
         for part, some in _pieces(gradient, len(rows)):
             first, second, mine = (v[rows, part] for v in (self.first, self.second, theta))
-            _move(first, second, mine, some, self.count[rows], share, rate, self.momentum)
+            _move(first, second, mine, some, how)
             if base is not None:
                 mine.lerp_(base[part].expand_as(mine), pull * share)
             self.first[rows, part], self.second[rows, part] = first, second
@@ -83,9 +85,10 @@ class Adam:
         """
         self.count += moving
         share = moving[:, None].to(theta.dtype)
+        how = _Update(self.count, share, rate, self.momentum)
         for part, some in _pieces(gradient, len(theta)):
             first, second, mine = (v[:, part] for v in (self.first, self.second, theta))
-            _move(first, second, mine, some, self.count, share, rate, self.momentum)
+            _move(first, second, mine, some, how)
             mine.lerp_(base[part].expand_as(mine), pull * share)
 
 
@@ -99,20 +102,20 @@ def _pieces(gradient: Tensor | Sequence[Tensor], num: int) -> Iterator[tuple[sli
             at += some.shape[1]
 
 
-def _move(
-    first: Tensor,
-    second: Tensor,
-    theta: Tensor,
-    gradient: Tensor,
-    count: Tensor,
-    share: Tensor,
-    rate: float,
-    momentum: float,
-) -> None:
-    """Adam's update of (n, p) rows, in place: whole where `share` (n, 1) is 1, none where 0."""
-    b1, b2 = momentum, ADAM_SECOND
-    n = count.clamp(min=1)[:, None].to(theta.dtype)
-    first.lerp_(gradient, (1 - b1) * share)
-    second.lerp_(gradient.square(), (1 - b2) * share)
+class _Update(NamedTuple):
+    """How rows are moved: whole where `share` (n, 1) is 1, not at all where it is 0."""
+
+    num_updates: Tensor
+    share: Tensor
+    rate: float
+    momentum: float
+
+
+def _move(first: Tensor, second: Tensor, theta: Tensor, gradient: Tensor, how: _Update) -> None:
+    """Adam's update of (n, p) rows, in place."""
+    b1, b2 = how.momentum, ADAM_SECOND
+    n = how.num_updates.clamp(min=1)[:, None].to(theta.dtype)
+    first.lerp_(gradient, (1 - b1) * how.share)
+    second.lerp_(gradient.square(), (1 - b2) * how.share)
     scale = (second / (1 - b2**n)).sqrt_().add_(ADAM_EPS)
-    theta.addcdiv_(first * (-rate * share / (1 - b1**n)), scale)
+    theta.addcdiv_(first * (-how.rate * how.share / (1 - b1**n)), scale)

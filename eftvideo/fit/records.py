@@ -73,7 +73,7 @@ def posed(fits: Fits, setup: Setup) -> Fits:
     transl = _tensor(bodies.transl, setup)
     joints, keypoints = setup.body.joints_and_keypoints(params)
     joints, keypoints = joints + transl[:, None], keypoints + transl[:, None]
-    weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
+    weight = losses.joint_weights(crops.keypoints[..., 2], setup)
     projected = losses.project_to_crop(keypoints, crops)
     error = losses.crop_error_px(projected, crops.keypoints[..., :2], weight).cpu().numpy()
     new = replace(

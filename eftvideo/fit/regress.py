@@ -9,7 +9,7 @@ from eftvideo.setup import Setup
 from eftvideo.types import FitResult
 
 
-def fit(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
+def fit_nothing(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
     """The initial answers of R rows."""
     if done is not None and len(batch):
         loss_px = batch.initial.loss_px

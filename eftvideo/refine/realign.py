@@ -20,7 +20,7 @@ from eftvideo.types.track_fit import Fits, TrackFit
 _UNSEEN_WEIGHT = 1e-3
 
 
-def realign(fits: Fits, setup: Setup) -> Fits:
+def realign_tracks(fits: Fits, setup: Setup) -> Fits:
     """Fits with `transl` moved sideways where the body is off its keypoints as a whole."""
     if not setup.cfg.refine.realign.enabled or not fits.people:
         return fits
@@ -54,14 +54,14 @@ def realigned(fit: TrackFit, setup: Setup) -> TrackFit:
 
 def _offset_px(fit: TrackFit, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) from the body to its keypoints, weighted median, px; (T,) whether enough are seen."""
-    bodies, keypoints, cfg = fit.bodies, fit.track.keypoints, setup.cfg.keypoints
+    bodies, keypoints = fit.bodies, fit.track.keypoints
     points, focal = bodies.keypoints3d.astype(np.float64), bodies.focal_length_px
     middle = np.array(setup.camera.size_px) / 2.0
     px = points[..., :2] / points[..., 2:] * focal[:, None, None] + middle
     off = keypoints[..., :2] - px
     score = torch.from_numpy(np.ascontiguousarray(keypoints[..., 2], np.float32))
-    weight = losses.joint_weights(score, cfg)
-    known = losses.enough_joints(weight, cfg).numpy() & (bodies.status != FILLED)
+    weight = losses.joint_weights(score, setup)
+    known = losses.enough_joints(weight, setup).numpy() & (bodies.status != FILLED)
     each = torch.from_numpy(off).mT
     median = losses.weighted_median(each, weight.double()[:, None].expand_as(each)).numpy()
     return np.where(known[:, None], median, 0.0), known

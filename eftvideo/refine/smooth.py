@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from eftvideo.config import SmoothConfig
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.refine.smoothing import smooth_slowly, smooth_track
 from eftvideo.setup import Setup
@@ -16,7 +15,7 @@ _SAME_BETAS = 1e-5
 """Betas that differ by no more are one shape, which rounding must not make several."""
 
 
-def smooth(fits: Fits, setup: Setup) -> Fits:
+def smooth_tracks(fits: Fits, setup: Setup) -> Fits:
     """Fits with smoothed `global_orient`, `body_pose`, `betas` and `transl`; the rest as it was.
 
     Nothing is mixed across frames in which the person is missing.
@@ -24,11 +23,11 @@ def smooth(fits: Fits, setup: Setup) -> Fits:
     cfg = setup.cfg.refine.smooth
     if not cfg.enabled or cfg.strength <= 0.0:
         return fits
-    return fits.each(lambda fit: _smoothed(fit, cfg))
+    return fits.each(lambda fit: _smoothed(fit, setup))
 
 
-def _smoothed(fit: TrackFit, cfg: SmoothConfig) -> TrackFit:
-    bodies = fit.bodies
+def _smoothed(fit: TrackFit, setup: Setup) -> TrackFit:
+    cfg, bodies = setup.cfg.refine.smooth, fit.bodies
     trust = np.ones(len(fit))
     trust[bodies.status == REJECTED] = cfg.rejected_weight
     trust[bodies.status == FILLED] = cfg.filled_weight

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eftvideo.config import RunConfig
 from eftvideo.geometry.skeletons import COCO17, mirror_index
+from eftvideo.setup import Setup
 from eftvideo.types.track import Track, Tracks
 
 _MIRROR = mirror_index(COCO17)
@@ -21,16 +21,16 @@ _STATES = np.array([[False, False], [True, True], [True, False], [False, True]])
 """(4, 2): whether arms and legs are swapped."""
 
 
-def mend_left_right(tracks: Tracks, cfg: RunConfig) -> Tracks:
+def mend_left_right(tracks: Tracks, setup: Setup) -> Tracks:
     """The same people, with left and right put back where a track's neighbours say so."""
-    if not cfg.track.left_right.enabled:
+    if not setup.cfg.track.left_right.enabled:
         return tracks
-    return tracks.of(_mended(t, cfg) for t in tracks.people)
+    return tracks.of(_mended(t, setup) for t in tracks.people)
 
 
-def _mended(track: Track, cfg: RunConfig) -> Track:
+def _mended(track: Track, setup: Setup) -> Track:
     side = np.maximum(track.xyxy[:, 2:] - track.xyxy[:, :2], 1.0).max(axis=1)
-    swapped = swapped_frames(track.keypoints, side, cfg)
+    swapped = swapped_frames(track.keypoints, side, setup)
     mirrored, keypoints = track.keypoints[:, _MIRROR], track.keypoints.copy()
     head_and_arms = slice(None, _ARMS.stop)
     for part, rows in ((head_and_arms, swapped[:, 0]), (_LEGS, swapped[:, 1])):
@@ -38,7 +38,7 @@ def _mended(track: Track, cfg: RunConfig) -> Track:
     return track.with_keypoints(keypoints)
 
 
-def swapped_frames(keypoints: np.ndarray, side_px: np.ndarray, cfg: RunConfig) -> np.ndarray:
+def swapped_frames(keypoints: np.ndarray, side_px: np.ndarray, setup: Setup) -> np.ndarray:
     """Which sightings of one person are labelled the wrong way round.
 
     Args:
@@ -47,13 +47,13 @@ def swapped_frames(keypoints: np.ndarray, side_px: np.ndarray, cfg: RunConfig) -
     Returns:
         (T, 2) bool: arms (and face), legs.
     """
-    costs, num = cfg.track.left_right, len(keypoints)
+    costs, num = setup.cfg.track.left_right, len(keypoints)
     if num < 2:
         return np.zeros((num, 2), bool)
     changes = _STATES[:, None] ^ _STATES[None]
     moves = np.zeros((num - 1, len(_STATES), len(_STATES)))
     for half, part in enumerate((_ARMS, _LEGS)):
-        same, other = _steps(keypoints, side_px, part, cfg)
+        same, other = _steps(keypoints, side_px, part, setup)
         moves += 0.5 * np.where(changes[..., half], other, same)
     here = costs.swap_cost * _STATES.mean(axis=1) + costs.split_cost * (
         _STATES[:, 0] != _STATES[:, 1]
@@ -73,17 +73,17 @@ def swapped_frames(keypoints: np.ndarray, side_px: np.ndarray, cfg: RunConfig) -
 
 
 def _steps(
-    keypoints: np.ndarray, side_px: np.ndarray, part: slice, cfg: RunConfig
+    keypoints: np.ndarray, side_px: np.ndarray, part: slice, setup: Setup
 ) -> tuple[np.ndarray, np.ndarray]:
     """(T - 1, 1, 1) twice: disagreement with the frame before, as labelled and swapped.
 
     Mean distance of the keypoints that both frames show, in box sides, clipped.
     """
-    score = cfg.keypoints.min_score
+    score = setup.cfg.keypoints.min_score
     before, found = keypoints[:-1, part], []
     for now in (keypoints[1:, part], keypoints[1:][:, _MIRROR][:, part]):
         both = (now[..., 2] >= score) & (before[..., 2] >= score)
         distance = np.linalg.norm(now[..., :2] - before[..., :2], axis=-1) / side_px[1:, None]
         mean = (distance * both).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
-        found.append(np.minimum(mean, cfg.track.left_right.max_step)[:, None, None])
+        found.append(np.minimum(mean, setup.cfg.track.left_right.max_step)[:, None, None])
     return found[0], found[1]

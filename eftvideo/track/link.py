@@ -11,47 +11,49 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from eftvideo.config import RunConfig
 from eftvideo.errors import ConfigError
 from eftvideo.geometry.boxes import area
-from eftvideo.track.matching import misfit, same_person
+from eftvideo.setup import Setup
+from eftvideo.track.matching import Matcher
 from eftvideo.types import FrameDetections
 from eftvideo.types.track import Track, Tracks
 
 
-def link_tracks(frames: Sequence[FrameDetections], cfg: RunConfig) -> Tracks:
+def link_tracks(frames: Sequence[FrameDetections], setup: Setup) -> Tracks:
     """Join, thin out, number and choose the tracks of a clip.
 
-    Numbers do not depend on `cfg.track.max_people` and `cfg.track.track_ids`.
+    Numbers do not depend on `track.max_people` and `track.track_ids`.
 
     Args:
         frames: the clip's frames in order; people with track_id -1 are dropped.
 
     Raises:
-        ConfigError: one of `cfg.track.track_ids` is not there.
+        ConfigError: one of `track.track_ids` is not there.
     """
     tracks = Tracks.gather(frames)
     for step in (merge_duplicates, join_pieces, drop_unlikely):
-        tracks = step(tracks, cfg)
+        tracks = step(tracks, setup)
     tracks = renumber(tracks)
-    if cfg.track.track_ids:
-        tracks = keep_ids(tracks, cfg.track.track_ids)
-    largest = cfg.track.max_people
+    cfg = setup.cfg.track
+    if cfg.track_ids:
+        tracks = keep_ids(tracks, cfg.track_ids)
+    largest = cfg.max_people
     return tracks if largest is None else keep_largest(tracks, largest)
 
 
-def merge_duplicates(tracks: Tracks, cfg: RunConfig) -> Tracks:
+def merge_duplicates(tracks: Tracks, setup: Setup) -> Tracks:
     """Two ids that lie on one person where they meet become the longer one's.
 
     In the frames that both are in, the box with the better score stays.
     """
-    if not cfg.track.merge.enabled:
+    if not setup.cfg.track.merge.enabled:
         return tracks
+    matcher = Matcher(setup)
     by_id = {t.track_id: t for t in tracks.people}
     longest_first = sorted(by_id, key=lambda i: (-len(by_id[i]), i))
     names: dict[int, int] = {}
     for a, b in _near(by_id, longest_first, 0.0):
-        if b not in names and same_person(by_id[a], by_id[b], cfg):
+        if b not in names and matcher.same_person(by_id[a], by_id[b]):
             names[b] = names.get(a, a)
     parts: dict[int, list[Track]] = {}
     for track in tracks.people:
@@ -81,20 +83,21 @@ def _best_of_each(parts: Sequence[Track], track_id: int) -> Track:
     return both.select(best_first[first]).named(track_id)
 
 
-def join_pieces(tracks: Tracks, cfg: RunConfig) -> Tracks:
-    """Give one id to pieces that are one person, the best fitting first (see `misfit`)."""
-    if not cfg.track.join.enabled:
+def join_pieces(tracks: Tracks, setup: Setup) -> Tracks:
+    """Give one id to pieces that are one person, the best fitting first (see `Matcher.misfit`)."""
+    if not setup.cfg.track.join.enabled:
         return tracks
+    matcher = Matcher(setup)
     by_id = {t.track_id: t for t in tracks.people}
     fits: dict[tuple[int, int], float] = {}
 
     def weigh(pairs: Iterable[tuple[int, int]]) -> None:
         for a, b in pairs:
-            value = misfit(by_id[a], by_id[b], cfg)
+            value = matcher.misfit(by_id[a], by_id[b])
             if value < 1.0:
                 fits[a, b] = value
 
-    weigh(_near(by_id, sorted(by_id), cfg.detect.max_gap_s))
+    weigh(_near(by_id, sorted(by_id), setup.cfg.detect.max_gap_s))
     while fits:
         a, b = min(fits, key=lambda pair: (fits[pair], pair))
         by_id[a] = by_id[a].joined(by_id.pop(b))
@@ -106,13 +109,13 @@ def join_pieces(tracks: Tracks, cfg: RunConfig) -> Tracks:
     return tracks.of(by_id.values())
 
 
-def drop_unlikely(tracks: Tracks, cfg: RunConfig) -> Tracks:
+def drop_unlikely(tracks: Tracks, setup: Setup) -> Tracks:
     """Drop flicker, and things that the detector takes for people half-heartedly.
 
     A track stays if it was seen for `min_track_s` or ever reached `min_track_confidence`, and if
     box score times mean keypoint score is `min_track_evidence` on average.
     """
-    limits = cfg.track.unlikely
+    limits = setup.cfg.track.unlikely
     if not limits.enabled:
         return tracks
 
@@ -126,15 +129,16 @@ def drop_unlikely(tracks: Tracks, cfg: RunConfig) -> Tracks:
     return tracks.of(t for t in tracks.people if stays(t))
 
 
-def drop_unseen(tracks: Tracks, cfg: RunConfig) -> Tracks:
+def drop_unseen(tracks: Tracks, setup: Setup) -> Tracks:
     """Without the sightings of which fewer than `min_seen` keypoints are to be believed.
 
     Of somebody who has all but left the picture a box is all there is; any body would be made up.
     Within a track such frames are gaps.
     """
-    if not cfg.track.unseen.enabled:
+    cfg = setup.cfg.track.unseen
+    if not cfg.enabled:
         return tracks
-    least, score = cfg.track.unseen.min_seen, cfg.keypoints.min_score
+    least, score = cfg.min_seen, setup.cfg.keypoints.min_score
     return tracks.of(
         t.select((t.keypoints[..., 2] >= score).sum(axis=1) >= least) for t in tracks.people
     )

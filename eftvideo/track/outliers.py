@@ -11,29 +11,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from eftvideo.config import RunConfig
-from eftvideo.config.track import OutlierConfig
+from eftvideo.setup import Setup
 from eftvideo.types.track import Track, Tracks
 
 _SPANS = ((1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (3, 1))
 """Frames before and after: a spell of up to three bad frames has good ones around it."""
 
 
-def soften_outliers(tracks: Tracks, cfg: RunConfig) -> Tracks:
+def soften_outliers(tracks: Tracks, setup: Setup) -> Tracks:
     """The same people, with lower scores where a keypoint is nonsense beside its neighbours."""
-    if not cfg.track.outliers.enabled:
+    if not setup.cfg.track.outliers.enabled:
         return tracks
-    return tracks.of(_softened(t, cfg.track.outliers) for t in tracks.people)
+    return tracks.of(_softened(t, setup) for t in tracks.people)
 
 
-def _softened(track: Track, cfg: OutlierConfig) -> Track:
+def _softened(track: Track, setup: Setup) -> Track:
     keypoints = track.keypoints.copy()
-    keypoints[..., 2] *= keypoint_trust(keypoints, track.xyxy, track.time_s, cfg)
+    keypoints[..., 2] *= keypoint_trust(keypoints, track.xyxy, track.time_s, setup)
     return track.with_keypoints(keypoints)
 
 
 def keypoint_trust(
-    keypoints: np.ndarray, xyxy: np.ndarray, time_s: np.ndarray, cfg: OutlierConfig
+    keypoints: np.ndarray, xyxy: np.ndarray, time_s: np.ndarray, setup: Setup
 ) -> np.ndarray:
     """How far each sighting of one person's keypoints is to be believed.
 
@@ -43,18 +42,18 @@ def keypoint_trust(
     Returns:
         (T, 17) in 0..1, 1 for all that is not an outlier.
     """
-    num = len(keypoints)
+    cfg, num = setup.cfg.track.outliers, len(keypoints)
     trust = np.ones((num, 17))
     if num < 3:
         return trust
     side = np.median(np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1.0).max(axis=1))
-    limit, step = _limits(keypoints, side, cfg), _steps(keypoints)
+    limit, step = _limits(keypoints, side, setup), _steps(keypoints)
     for before, after in _SPANS:
         if num <= before + after:
             continue
         middle = slice(before, num - after)
         a, b = keypoints[: num - before - after], keypoints[before + after :]
-        jump, apart, usable = _jumps(keypoints[middle], a, b, cfg)
+        jump, apart, usable = _jumps(keypoints[middle], a, b, cfg.min_score)
         near = time_s[before + after :] - time_s[: num - before - after] <= cfg.max_span_s + 1e-6
         # Step i leads to frame i: into the sighting before, and away from the one after.
         into, away = step[: num - before - after], step[before + after + 1 :]
@@ -70,9 +69,10 @@ def _steps(keypoints: np.ndarray) -> np.ndarray:
     return np.pad(np.linalg.norm(np.diff(keypoints[..., :2], axis=0), axis=-1), ((1, 1), (0, 0)))
 
 
-def _limits(keypoints: np.ndarray, side: float, cfg: OutlierConfig) -> np.ndarray:
+def _limits(keypoints: np.ndarray, side: float, setup: Setup) -> np.ndarray:
     """(17,) px: smallest jump of each joint that may be an outlier."""
-    jump, _, usable = _jumps(keypoints[1:-1], keypoints[:-2], keypoints[2:], cfg)
+    cfg = setup.cfg.track.outliers
+    jump, _, usable = _jumps(keypoints[1:-1], keypoints[:-2], keypoints[2:], cfg.min_score)
     floor = cfg.min_jump * side
     typical = [
         np.median(jump[usable[:, j], j]) if usable[:, j].sum() >= 3 else 0.0 for j in range(17)
@@ -81,10 +81,10 @@ def _limits(keypoints: np.ndarray, side: float, cfg: OutlierConfig) -> np.ndarra
 
 
 def _jumps(
-    now: np.ndarray, before: np.ndarray, after: np.ndarray, cfg: OutlierConfig
+    now: np.ndarray, before: np.ndarray, after: np.ndarray, min_score: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of (M, 17, 3) thrice: distance to the nearer neighbour, between neighbours, px; usable."""
     here, a, b = now[..., :2], before[..., :2], after[..., :2]
     jump = np.minimum(np.linalg.norm(here - a, axis=-1), np.linalg.norm(here - b, axis=-1))
-    usable = np.minimum(np.minimum(now[..., 2], before[..., 2]), after[..., 2]) >= cfg.min_score
+    usable = np.minimum(np.minimum(now[..., 2], before[..., 2]), after[..., 2]) >= min_score
     return jump, np.linalg.norm(a - b, axis=-1), usable

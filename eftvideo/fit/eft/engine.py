@@ -30,17 +30,19 @@ class Engine:
 
     def __init__(self, batch: Batch, setup: Setup) -> None:
         """Look at all rows once; the regressor and the body are not changed."""
-        self.setup, self.cfg = setup, setup.cfg.fit.eft
-        self.weights = Weights(setup.regressor, self.cfg.tune)
+        self.setup, self.eft = setup, setup.cfg.fit.eft
+        self.weights = Weights(setup.regressor, self.eft.tune)
         self.initial, self.cold = batch.initial, cold_rows(batch)
         self.encoded = batch.encoded
-        crops, keypoints = batch.crops, setup.cfg.keypoints
+        crops = batch.crops
         with torch.no_grad():
             own_px, self.initial_limbs = projected(setup.body, self.initial.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
-        self.weight = losses.joint_weights(crops.keypoints[..., 2], keypoints)
-        self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, self.cfg)[:, None]
-        self.enough = losses.enough_joints(self.weight, keypoints)
+        self.weight = losses.joint_weights(crops.keypoints[..., 2], setup)
+        self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, self.eft.robust_px)[
+            :, None
+        ]
+        self.enough = losses.enough_joints(self.weight, setup)
         self.out = self.initial.copy()
 
     def run(
@@ -64,7 +66,7 @@ class Engine:
         """
         slots = Slots(
             self.weights.base,
-            self.cfg,
+            self.eft,
             self.cold,
             [s for s in sequences if len(s.rows)],
             num_slots,
@@ -84,7 +86,7 @@ class Engine:
 
     def _step(self, slots: Slots) -> Tensor:
         """Look at every active slot, move those that go on; returns those that are done."""
-        cfg, active = self.cfg, slots.active
+        eft, active = self.eft, slots.active
         rows, num = slots.row[active], len(active)
         everybody = slots.is_even or num == len(slots.theta)
         leaves = self.weights.parts(slots.theta if everybody else slots.theta[active])
@@ -92,20 +94,20 @@ class Engine:
         at = active if everybody else slice(None)
         part, weight, seen = self.crops.select(rows), self.weight[rows], pred.detach()[at]
         error = losses.inlier_error_px(seen, part.keypoints[..., :2], weight, self.robust_px[rows])
-        gain = 2.0 * error * cfg.stall_px * cfg.reproject_weight / losses.CROP_HALF_PX**2
+        gain = 2.0 * error * eft.stall_px * eft.reproject_weight / losses.CROP_HALF_PX**2
         plain = losses.crop_error_px(seen, part.keypoints[..., :2], weight)
         slots.offer(loss.detach()[at], raw.detach()[at], plain, gain)
         go_on = (
-            (error > cfg.threshold_px)
+            (error > eft.threshold_px)
             & (slots.stalled[active] < slots.patience[active])
-            & (slots.num_steps[active] < cfg.num_steps)
+            & (slots.num_steps[active] < eft.num_steps)
             & self.enough[rows]
         )
         if bool(go_on.any()):
             gradients = torch.autograd.grad(loss.sum(), leaves)
             moving = active[go_on]
-            assert cfg.learning_rate is not None
-            rates = (cfg.learning_rate, cfg.pull, self.weights.base)
+            assert eft.learning_rate is not None
+            rates = (eft.learning_rate, eft.pull, self.weights.base)
             if everybody:
                 mask = torch.zeros_like(slots.row, dtype=torch.bool)
                 mask[moving] = True
@@ -119,17 +121,15 @@ class Engine:
 
     def _look(self, theta: Sequence[Tensor], rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Raw answers, keypoints in the crop, and the objective, of rows with these weights."""
-        cfg, part = self.cfg, self.crops.select(rows)
+        part = self.crops.select(rows)
         with torch.enable_grad():
             raw = self.weights.forward(theta, self.encoded[rows])
             answer = hold_shape(self.setup.regressor.decode(raw, part), part, self.setup.body)
             pred, limbs = projected(self.setup.body, answer, part)
             scale = self.robust_px[rows]
-            loss = losses.eft_loss(pred, answer, part, self.weight[rows], scale, cfg)
-            if cfg.leg_weight:
-                loss = loss + losses.leg_loss(pred, part, cfg, self.setup.cfg.keypoints)
+            loss = losses.eft_loss(pred, answer, part, self.weight[rows], scale, self.setup)
             moved = (limbs - self.initial_limbs[rows]).square().sum(-1).mean(-1)
-            loss = loss + cfg.stay_weight * moved
+            loss = loss + self.eft.stay_weight * moved
         return raw, pred, loss
 
     @torch.no_grad()
@@ -139,7 +139,7 @@ class Engine:
         part, own = self.crops.select(rows), self.initial.select(rows)
         raw = self.setup.regressor.decode(slots.best_raw[stopped], part)
         tuned, loss_px = hold_shape(raw, part, self.setup.body), slots.best_px[stopped]
-        accepted = acceptable(tuned, own, loss_px, part, self.setup.cfg.fit.accept)
+        accepted = acceptable(tuned, own, loss_px, part, self.setup)
         accepted &= self.enough[rows]
         new = FitResult(
             tuned.where(accepted, own.prediction),

@@ -15,7 +15,7 @@ from eftvideo.setup import Setup
 from eftvideo.types import FitResult
 
 
-def fit(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
+def fit_eft(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
     """Fit the rows of a batch; in a stream each frame starts from the person's frame before.
 
     Args:

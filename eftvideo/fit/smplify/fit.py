@@ -8,7 +8,6 @@ orientation, with priors on each. What differs from theirs is in docs/smplify.md
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -30,7 +29,7 @@ Starts = Sequence[PersonState | None]
 """What each person starts from: where the frame before ended, or None."""
 
 
-def fit(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
+def fit_smplify(batch: Batch, setup: Setup, done: Listener | None = None) -> FitResult:
     """Fit the rows of a batch; in a stream each frame starts from the person's frame before.
 
     All streams take their next frame at once; the regressor is not asked again.
@@ -82,12 +81,10 @@ def fit_rows(
     done, steps = done[chosen], steps[chosen]
     fitted = from_row(done)
     with torch.no_grad():
-        weight = losses.joint_weights(crops.keypoints[..., 2], setup.cfg.keypoints)
+        weight = losses.joint_weights(crops.keypoints[..., 2], setup)
         loss_px = error_px(body, fitted, crops, weight)
-        # It may end far from the regressor's pose.
-        rule = replace(setup.cfg.fit.accept, max_pose_change_rad=None)
-        accepted = acceptable(fitted, own, loss_px, crops, rule)
-        accepted &= losses.enough_joints(weight, setup.cfg.keypoints)
+        accepted = acceptable(fitted, own, loss_px, crops, setup)
+        accepted &= losses.enough_joints(weight, setup)
     result = FitResult(
         fitted.where(accepted, own.prediction),
         own.loss_px,

@@ -67,8 +67,8 @@ class Stages:
         self.body, self.crops, self.cfg = setup.body, crops, setup.cfg.fit.smplify
         self.min_score = setup.cfg.keypoints.min_score
         score = crops.keypoints[..., 2]
-        self.seen = losses.joint_weights(score, setup.cfg.keypoints)
-        self.enough = losses.enough_joints(self.seen, setup.cfg.keypoints)
+        self.seen = losses.joint_weights(score, setup)
+        self.enough = losses.enough_joints(self.seen, setup)
         hips = torch.ones_like(score)
         hips[:, list(COCO17_HIPS)] = self.cfg.body_hip_weight
         # SPIN weighs by confidence squared.

@@ -142,14 +142,15 @@ def test_own_file_comes_back(model, own_file, crops, tmp_path):
 
 
 def test_command_line(tiny_clip, tmp_path, own_file):
-    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15", "--steps", "2"]
+    words = ["run", str(tiny_clip), "--no-overlay", "-q", "--end", "0.15"]
+    words += ["--set", "fit.eft.num_steps=2"]
     words += ["--regressor", Model.__module__, "--weights", str(own_file), "-o", str(tmp_path)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     result = load_result(tmp_path / f"{tiny_clip.stem}.npz")
     assert len(result.frame) >= 6 and np.isfinite(result.transl).all()
-    assert result.config["eft"]["tune"] == "head"
-    assert result.config["eft"]["learning_rate"] == Model.rates["head"]
+    assert result.config["fit"]["eft"]["tune"] == "head"
+    assert result.config["fit"]["eft"]["learning_rate"] == Model.rates["head"]
 
 
 def test_people_without_pictures_are_pictures_of_which_nothing_stands_out(model, crops):

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from eftvideo.fit import eft, regress, smplify
 from eftvideo.fit.batch import Batch, Method, groups
 from eftvideo.fit.chunks import cut_chunks
 from eftvideo.fit.crops import CropMaker
+from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.fit.records import bodies_of
+from eftvideo.fit.regress import fit_nothing
 from eftvideo.fit.shape import track_shapes
+from eftvideo.fit.smplify.fit import fit_smplify
 from eftvideo.fit.told import Told
 from eftvideo.progress import Progress
 from eftvideo.setup import Setup
@@ -20,7 +22,11 @@ from eftvideo.types import VideoFrame
 from eftvideo.types.track import Tracks
 from eftvideo.types.track_fit import Bodies, Fits, TrackFit
 
-METHODS: dict[str, Method] = {"eft": eft.fit, "smplify": smplify.fit, "regress": regress.fit}
+METHODS: dict[str, Method] = {
+    "eft": fit_eft,
+    "smplify": fit_smplify,
+    "regress": fit_nothing,
+}
 
 
 def fit_tracks(
@@ -58,7 +64,9 @@ def _fit(tracks: Tracks, crops: CropMaker, progress: Progress) -> Fits:
         told = Told(group, tracks, progress)
         if not len(group.rows):
             continue
-        batch = Batch.of(crops.crops_of(group.rows, shapes), setup, group.streams(setup.cfg.fit))
+        batch = Batch.of(
+            crops.crops_of(group.rows, shapes), setup, group.streams(setup.cfg.fit.max_warm_gap_s)
+        )
         fit = METHODS[setup.cfg.fit.method](batch, setup, told.done)
         kept = torch.from_numpy(np.flatnonzero(group.is_kept)).to(setup.device)
         parts.append(bodies_of(batch.crops.select(kept), fit.select(kept), setup.body))
