@@ -6,27 +6,14 @@ from collections.abc import Collection
 
 import numpy as np
 
-from eftvideo.config import RunConfig
-from eftvideo.config.dotted import set_values
-from eftvideo.geometry.camera import Camera
-from eftvideo.results.result import empty_rows, rows_of
-from eftvideo.setup import Setup
+from eftvideo.results.result import empty_rows
 from eftvideo.types import Detections
 from eftvideo.types.track import Timeline, Track
 from eftvideo.types.track_fit import Bodies, Fits, TrackFit
 
-__all__ = ["BEHIND_CUT", "blank_rows", "fits_of", "rows_of", "setup_of"]
-
 Rows = dict[str, np.ndarray]
-SIZE = (1280, 720)
 BEHIND_CUT = 100
 """Somebody's id is larger by this behind a cut: a track is of one shot."""
-
-
-def setup_of(regressor, body, *settings: str, focal_length_px: float = 1400.0) -> Setup:
-    """What the steps of refining are told, with some settings set."""
-    cfg = set_values(RunConfig(), settings)
-    return Setup(cfg, regressor, body, Camera(focal_length_px, *SIZE))
 
 
 def blank_rows(num: int) -> Rows:

@@ -7,15 +7,15 @@ import pytest
 from media import HEIGHT, WIDTH, ffmpeg
 
 from eftvideo.config import RunConfig
-from eftvideo.config.dotted import set_values
 from eftvideo.detect import people as detect
 from eftvideo.progress import Progress
 from eftvideo.types import Detections
 from eftvideo.video.reader import open_video
+from tests.setup_case import setup_of
 
 BOX = np.array([40.0, 8.0, 84.0, 56.0])
 LOST = 4
-CFG = RunConfig()
+CFG = RunConfig().detect
 
 
 def standing(xyxy, lean=0.0):
@@ -85,9 +85,9 @@ def found(grey, monkeypatch):
             return made[-1]
 
         monkeypatch.setattr(detect, "load_detector", load)
-        cfg = set_values(CFG, ["detect.recover.min_sightings=2", *settings])
-        with open_video(clip, cfg.clip) as reader:
-            return detect.detect_people(reader, cfg, "cpu", Progress()), made
+        setup = setup_of("detect.recover.min_sightings=2", *settings)
+        with open_video(clip) as reader:
+            return detect.detect_people(reader, setup, Progress()), made
 
     return run
 
@@ -103,7 +103,7 @@ def test_somebody_lost_is_found_and_followed(found):
     frames, (whole, close) = found()
     assert [f.people.track_id.tolist() for f in frames] == [[1]] * 6
     assert (whole.seen, close.seen) == (6, 1)
-    assert close.cfg.image_size == CFG.detect.close_ups.size_px
+    assert close.cfg.image_size == CFG.close_ups.size_px
     assert frames[LOST].people.xyxy[0] == pytest.approx(BOX, abs=12.0)
 
 

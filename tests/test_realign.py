@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from eftvideo.refine import realign
-from eftvideo.results.result import empty_rows
+from eftvideo.refine import realign_tracks
+from eftvideo.results.result import empty_rows, rows_of
 from eftvideo.types import FILLED
-from tests.refine_case import SIZE, blank_rows, fits_of, rows_of, setup_of
+from tests.refine_case import blank_rows, fits_of
+from tests.setup_case import SIZE, setup_of
 
 FOCAL, DEPTH, CROP = 1000.0, 5.0, 448.0
 
@@ -27,22 +28,17 @@ def rows(num=20, off_px=(0.0, 0.0), seed=0):
     return out
 
 
-@pytest.fixture
-def settle(regressor, body):
-    """The step on rows, and with settings."""
-
-    def settle(given, *settings, cuts=()):
-        setup = setup_of(regressor, body, *settings, focal_length_px=FOCAL)
-        return rows_of(realign(fits_of(given, int(given["frame"].max()) + 1, cuts), setup))
-
-    return settle
+def settle(given, *settings, cuts=()):
+    """The step on rows, with settings."""
+    fits = fits_of(given, int(given["frame"].max()) + 1, cuts)
+    return rows_of(realign_tracks(fits, setup_of(*settings, focal_length_px=FOCAL)))
 
 
 def moved_px(before, after):
     return (after["transl"] - before["transl"])[:, :2] * FOCAL / DEPTH
 
 
-def test_a_body_left_behind_is_moved_across_its_ray(settle):
+def test_a_body_left_behind_is_moved_across_its_ray():
     given = rows(off_px=(30.0, -40.0))
     after = settle(given)
     # 50 px of the frame are 25 px of the crop, of which 1.5 may stay.
@@ -51,12 +47,12 @@ def test_a_body_left_behind_is_moved_across_its_ray(settle):
     np.testing.assert_array_equal(after["transl"][:, 2], given["transl"][:, 2])
 
 
-def test_a_body_in_its_place_stays(settle):
+def test_a_body_in_its_place_stays():
     given = rows(off_px=(2.0, 1.0))
     np.testing.assert_array_equal(settle(given)["transl"], given["transl"])
 
 
-def test_a_few_gross_errors_move_nobody(settle):
+def test_a_few_gross_errors_move_nobody():
     given = rows()
     given["keypoints2d"][:, [9, 10, 15], :2] += 200.0
     after = settle(given)
@@ -64,7 +60,7 @@ def test_a_few_gross_errors_move_nobody(settle):
 
 
 @pytest.mark.parametrize("hidden", ["filled", "few keypoints"])
-def test_frames_without_evidence_follow_their_neighbours(hidden, settle):
+def test_frames_without_evidence_follow_their_neighbours(hidden):
     given = rows(off_px=(30.0, 0.0))
     if hidden == "filled":
         given["status"][8:10] = FILLED
@@ -76,16 +72,16 @@ def test_frames_without_evidence_follow_their_neighbours(hidden, settle):
     np.testing.assert_allclose(moved[8:10, 0], moved[0, 0], rtol=0.02)
 
 
-def test_off_leaves_all_as_it_is(regressor, body, settle):
+def test_off_leaves_all_as_it_is():
     given = rows(off_px=(30.0, -40.0))
     fits = fits_of(given, 20)
-    off = setup_of(regressor, body, "refine.realign.enabled=no", focal_length_px=FOCAL)
-    assert realign(fits, off) is fits and fits.is_posed
+    off = setup_of("refine.realign.enabled=no", focal_length_px=FOCAL)
+    assert realign_tracks(fits, off) is fits and fits.is_posed
     others = ("refine.smooth.enabled=no", "refine.gaps.enabled=no")
     assert np.abs(moved_px(given, settle(given, *others))).min() > 20.0
 
 
-def test_only_the_place_is_another(settle):
+def test_only_the_place_is_another():
     given = rows(off_px=(30.0, -40.0))
     after = settle(given)
     for name in given:
@@ -93,7 +89,7 @@ def test_only_the_place_is_another(settle):
 
 
 @pytest.mark.parametrize("wall", ["cut", "gap", "another person"])
-def test_nothing_is_mixed_across(wall, settle):
+def test_nothing_is_mixed_across(wall):
     """Half of the frames are off; those beside them stay."""
     given = rows(num=20, off_px=(30.0, 0.0))
     straight = rows(num=20)
@@ -112,7 +108,7 @@ def test_nothing_is_mixed_across(wall, settle):
     np.testing.assert_array_equal(moved[10:], 0.0)
 
 
-def test_nobody(regressor, body):
+def test_nobody():
     fits = fits_of(empty_rows(), 3)
-    assert realign(fits, setup_of(regressor, body)) is fits
+    assert realign_tracks(fits, setup_of()) is fits
     assert len(rows_of(fits)["transl"]) == 0

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from eftvideo.config import RunConfig
-from eftvideo.config.dotted import set_values
 from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.recover import Search
 from eftvideo.types import Detections
+from tests.setup_case import setup_of
 
-CFG = RunConfig()
-RECOVER = CFG.detect.recover
+DETECT = RunConfig().detect
+RECOVER = DETECT.recover
 IMAGE = np.zeros((400, 600, 3), np.uint8)
 BOX = (250.0, 120.0, 330.0, 300.0)
 
@@ -47,13 +47,9 @@ class Shown(CloseUps):
         return out
 
 
-def told(*settings):
-    return set_values(CFG, settings)
-
-
-def searching(*answers, sightings=RECOVER.min_sightings, cfg=CFG, box=BOX, lean_px=0.0):
+def searching(*answers, told=(), sightings=RECOVER.min_sightings, box=BOX, lean_px=0.0):
     shown = Shown(*answers)
-    search = Search(cfg, shown)
+    search = Search(setup_of(*told), shown)
     for n in range(sightings):
         search.remember(person(box, track_id=7, lean_px=lean_px), n / 30)
     return search, shown, sightings / 30
@@ -89,7 +85,7 @@ def test_nobody_is_searched_for_who_is_seen():
     [
         pytest.param({"sightings": RECOVER.min_sightings - 1}, id="seen too seldom"),
         pytest.param({"box": (540.0, 120.0, 598.0, 300.0)}, id="leaving the picture"),
-        pytest.param({"cfg": told("detect.recover.enabled=no")}, id="switched off"),
+        pytest.param({"told": ("detect.recover.enabled=no",)}, id="switched off"),
     ],
 )
 def test_when_nobody_is_searched_for(change):
@@ -112,7 +108,7 @@ def test_the_search_ends_after_a_while_and_at_a_cut():
         pytest.param(person(score=0.2), id="hardly a person"),
         pytest.param(person((20.0, 120.0, 100.0, 300.0)), id="somebody elsewhere"),
         pytest.param(
-            replace(person(), confidence=np.array([CFG.detect.min_confidence / 2], np.float32)),
+            replace(person(), confidence=np.array([DETECT.min_confidence / 2], np.float32)),
             id="a weak box",
         ),
     ],
@@ -130,14 +126,14 @@ def test_somebody_else_who_is_seen_already_is_not_found_twice():
 
 
 def test_off_leaves_the_people_as_they_are():
-    search, shown, now = searching(person(), cfg=told("detect.recover.enabled=no"))
+    search, shown, now = searching(person(), told=["detect.recover.enabled=no"])
     others = person((20.0, 120.0, 100.0, 300.0))
     assert search.with_lost(IMAGE, others, now) is others
     assert not shown.asked
 
 
 def test_the_second_look_has_a_switch_of_its_own():
-    search, shown, now = searching(person(), cfg=told("detect.second_look.enabled=no"))
+    search, shown, now = searching(person(), told=["detect.second_look.enabled=no"])
     assert len(search.with_lost(IMAGE, Detections.empty(), now)) == 1
     assert len(shown.asked) == 1
 
@@ -146,7 +142,7 @@ def test_the_second_look_has_a_switch_of_its_own():
     ("turns", "asked"), [("10", [10]), ("0,90,-90,180", [0, 90, -90, 180]), ("", [])]
 )
 def test_turns_are_those_that_are_told(turns, asked):
-    cfg = told(f"detect.recover.turns_deg={turns}")
-    search, shown, now = searching(Detections.empty(), cfg=cfg)
+    told = [f"detect.recover.turns_deg={turns}"]
+    search, shown, now = searching(Detections.empty(), told=told)
     assert len(search.with_lost(IMAGE, Detections.empty(), now)) == 0
     assert np.degrees([w.turn_rad for w in shown.asked]) == pytest.approx(asked)

@@ -6,41 +6,39 @@ import torch
 
 from eftvideo.fit.records import posed
 from eftvideo.geometry.rotations import axis_angle_to_matrix
-from eftvideo.refine import fill_gaps, realign, smooth
+from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
 from eftvideo.results.result import empty_rows, rows_of, typed_rows
 from eftvideo.types import FILLED, FITTED, REJECTED, SmplParams
-from tests.refine_case import SIZE, blank_rows, fits_of, setup_of
+from tests.refine_case import blank_rows, fits_of
+from tests.setup_case import SIZE, setup_of
 
 FOCAL = 1400.0
 NO_SMOOTHING = ("refine.smooth.strength=0", "refine.realign.enabled=no")
 ALL_OFF = tuple(f"refine.{step}.enabled=no" for step in ("gaps", "smooth", "realign"))
 
 
-@pytest.fixture(scope="module")
-def told(regressor, body):
-    return lambda *settings: setup_of(regressor, body, *settings, focal_length_px=FOCAL)
+def told(*settings):
+    return setup_of(*settings, focal_length_px=FOCAL)
 
 
 def steps(fits, setup):
-    for step in (fill_gaps, smooth, realign, posed):
+    for step in (fill_gaps, smooth_tracks, realign_tracks, posed):
         fits = step(fits, setup)
     return fits
 
 
-@pytest.fixture(scope="module")
-def polish(told):
+def polish(rows, *settings, cuts=()):
     """All that is done after the fit, to rows among 30 frames."""
-    return lambda rows, *settings, cuts=(): rows_of(steps(fits_of(rows, 30, cuts), told(*settings)))
+    return rows_of(steps(fits_of(rows, 30, cuts), told(*settings)))
 
 
-@pytest.fixture(scope="module")
-def refresh(told):
+def refresh(rows):
     """What follows from the rows' pose, shape and place."""
-    return lambda rows: rows_of(posed(fits_of(rows, 30, posed=False), told()))
+    return rows_of(posed(fits_of(rows, 30, posed=False), told()))
 
 
 @pytest.fixture(scope="module")
-def walk(body, refresh):
+def walk(body):
     """30 frames of somebody who swings an arm, fitted with errors of pose and depth."""
     num, rng = 30, np.random.default_rng(0)
     t = np.arange(num)
@@ -85,7 +83,7 @@ def shaking(rows):
     return np.linalg.norm(np.diff(rows["keypoints3d"], n=2, axis=0), axis=-1).mean()
 
 
-def test_smoother_and_nearer_to_the_truth(walk, polish):
+def test_smoother_and_nearer_to_the_truth(walk):
     rows, true = walk
     new = polish(rows)
     assert shaking(new) < shaking(rows) / 5
@@ -96,7 +94,7 @@ def test_smoother_and_nearer_to_the_truth(walk, polish):
     assert error(new) < 0.8 * error(rows)
 
 
-def test_everything_follows_from_what_is_written(walk, polish, refresh):
+def test_everything_follows_from_what_is_written(walk):
     new = polish(walk[0])
     again = refresh(new)
     for name in ("joints3d", "keypoints3d", "pred_cam", "loss_px"):
@@ -110,7 +108,7 @@ def test_everything_follows_from_what_is_written(walk, polish, refresh):
         assert np.array_equal(new[name], walk[0][name])
 
 
-def test_the_shape_hardly_changes_and_the_pelvis_stays(walk, polish, refresh):
+def test_the_shape_hardly_changes_and_the_pelvis_stays(walk):
     rng = np.random.default_rng(2)
     rows = dict(walk[0]) | {"betas": rng.normal(0, 1, (30, 10)).astype(np.float32)}
     pelvis = rows["joints3d"][:, 0]
@@ -123,7 +121,7 @@ def test_the_shape_hardly_changes_and_the_pelvis_stays(walk, polish, refresh):
     assert np.allclose(new["joints3d"][:, 0], plain["joints3d"][:, 0], atol=2e-3)
 
 
-def test_off_changes_nothing(walk, told):
+def test_off_changes_nothing(walk):
     fits = fits_of(walk[0], 30)
     assert steps(fits, told(*NO_SMOOTHING)) is fits
     some = fits_of({k: np.delete(v, [10, 11], axis=0) for k, v in walk[0].items()}, 30)
@@ -131,7 +129,7 @@ def test_off_changes_nothing(walk, told):
     assert steps(some, told(*ALL_OFF)) is some
 
 
-def test_gaps_are_filled_and_marked(walk, polish):
+def test_gaps_are_filled_and_marked(walk):
     some = {k: np.delete(v, [10, 11, 12], axis=0) for k, v in walk[0].items()}
     new = polish(some)
     assert new["frame"].tolist() == list(range(30))
@@ -146,7 +144,7 @@ def test_gaps_are_filled_and_marked(walk, polish):
     assert np.array_equal(only["transl"][:10], some["transl"][:10])
 
 
-def test_cuts_and_gaps_are_walls(walk, polish):
+def test_cuts_and_gaps_are_walls(walk):
     """What happens after a cut or a gap changes nothing before it."""
     rows = walk[0]
     other = {k: v.copy() for k, v in rows.items()}
@@ -160,7 +158,7 @@ def test_cuts_and_gaps_are_walls(walk, polish):
     assert np.abs(a - b).max() < 0.06
 
 
-def test_rejected_fits_are_trusted_less(walk, polish):
+def test_rejected_fits_are_trusted_less(walk):
     wrong = {k: v.copy() for k, v in walk[0].items()}
     wrong["body_pose"][15, 45:48] += 1.0
     marked = wrong | {"status": np.where(np.arange(30) == 15, REJECTED, FITTED)}
@@ -172,10 +170,10 @@ def test_rejected_fits_are_trusted_less(walk, polish):
     assert error(marked).mean() < error(wrong).mean()
 
 
-@pytest.mark.parametrize("step", [fill_gaps, smooth, realign])
-def test_each_step_off_leaves_its_input(walk, told, step):
+@pytest.mark.parametrize("step", [fill_gaps, smooth_tracks, realign_tracks])
+def test_each_step_off_leaves_its_input(walk, step):
     """And on it does not, whatever the others are."""
-    name = {fill_gaps: "gaps", smooth: "smooth", realign: "realign"}[step]
+    name = {fill_gaps: "gaps", smooth_tracks: "smooth", realign_tracks: "realign"}[step]
     rows = {k: np.delete(v, [10, 11], axis=0) for k, v in walk[0].items()}
     rows["transl"] = rows["transl"] + np.float32([0.2, 0.0, 0.0])
     for is_posed in (True, False):
@@ -185,7 +183,7 @@ def test_each_step_off_leaves_its_input(walk, told, step):
         assert step(fits, told(*others)) is not fits
 
 
-def test_realign_does_without_smoothing(walk, polish, refresh):
+def test_realign_does_without_smoothing(walk):
     """Without smoothing bodies are put back all the same; only both off leave them."""
     rows = dict(walk[0])
     rows["transl"] = rows["transl"] + np.float32([0.2, 0.0, 0.0])
@@ -201,7 +199,7 @@ def test_realign_does_without_smoothing(walk, polish, refresh):
     assert not np.array_equal(smoothed["body_pose"], rows["body_pose"])
 
 
-def test_posed_only_where_something_changed(walk, told, body, monkeypatch):
+def test_posed_only_where_something_changed(walk, body, monkeypatch):
     asked = []
     real = type(body).joints_and_keypoints
     monkeypatch.setattr(
@@ -222,7 +220,7 @@ def test_posed_only_where_something_changed(walk, told, body, monkeypatch):
     assert asked == [30] * 2, "once for those who are put back, once for what is written"
 
 
-def test_posed_leaves_what_does_not_follow(walk, told):
+def test_posed_leaves_what_does_not_follow(walk):
     rows = dict(walk[0]) | {"status": np.where(np.arange(30) == 4, FILLED, FITTED)}
     rows["loss_px"] = rows["loss_px"] + np.float32(7.0)
     again = rows_of(posed(fits_of(rows, 30, posed=False), told()))
@@ -235,7 +233,7 @@ def test_posed_leaves_what_does_not_follow(walk, told):
     np.testing.assert_allclose(np.delete(again["loss_px"], 4), np.delete(walk[0]["loss_px"], 4))
 
 
-def test_nobody(told):
+def test_nobody():
     for is_posed in (True, False):
         fits = fits_of(empty_rows(), 3, posed=is_posed)
         assert len(rows_of(steps(fits, told()))["frame"]) == 0

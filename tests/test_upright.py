@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from eftvideo.config import RunConfig
-from eftvideo.config.dotted import set_values
 from eftvideo.detect import upright, yolo_pose
 from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.upright import SecondLook
 from eftvideo.geometry.skeletons import COCO17
 from eftvideo.types import Detections
+from tests.setup_case import setup_of
 
-CFG = RunConfig()
-CLOSE_UP_PX = CFG.detect.close_ups.size_px
+CFG = RunConfig().detect
+CLOSE_UP_PX = CFG.close_ups.size_px
 SHOULDERS = [COCO17.index("left_shoulder"), COCO17.index("right_shoulder")]
 HIPS = [COCO17.index("left_hip"), COCO17.index("right_hip")]
 ANKLES = [COCO17.index("left_ankle"), COCO17.index("right_ankle")]
@@ -33,15 +33,11 @@ def somebody(lean_deg=0.0, score=0.9, middle=(300.0, 200.0)):
 
 
 def lean_rad(keypoints):
-    return upright.lean_rad(keypoints, CFG.keypoints.min_score)
+    return upright.lean_rad(keypoints, RunConfig().keypoints.min_score)
 
 
 def merge_sightings(sightings, side_px):
-    return upright.merge_sightings(sightings, side_px, CFG)
-
-
-def told(*settings):
-    return set_values(CFG, settings)
+    return upright.merge_sightings(sightings, side_px, setup_of())
 
 
 def people(*keypoints):
@@ -69,7 +65,7 @@ def test_lean_takes_the_lowest_part_that_is_seen():
     assert np.isnan(lean_rad(bent[None])).all()
 
 
-def look_with(answers, cfg=CFG):
+def look_with(answers, *settings):
     """A second look whose detector answers from `answers`; and what it was shown."""
     shown = []
 
@@ -82,7 +78,7 @@ def look_with(answers, cfg=CFG):
 
         return detect
 
-    return SecondLook(cfg, CloseUps(cfg.detect, make)), shown
+    return SecondLook(setup_of(*settings), CloseUps(CFG, make)), shown
 
 
 def test_upright_people_are_not_looked_at_again():
@@ -91,16 +87,15 @@ def test_upright_people_are_not_looked_at_again():
     (same,) = look.again([image], [people(somebody(10.0))])
     assert not shown and np.array_equal(same.keypoints, people(somebody(10.0)).keypoints)
     for setting, count in (("whom=all", 2), ("enabled=no", 0)):
-        cfg = told(f"detect.second_look.{setting}")
-        look, shown = look_with(lambda image: Detections.empty(), cfg)
+        look, shown = look_with(lambda image: Detections.empty(), f"detect.second_look.{setting}")
         look.again([image], [people(somebody(10.0))])
         assert len(shown) == count
 
 
 def test_off_leaves_the_people_as_they_are():
     image, leaning = np.zeros((400, 600, 3), np.uint8), people(somebody(60.0), somebody(-80.0))
-    cfg = told("detect.second_look.enabled=no", "detect.second_look.whom=all")
-    look, shown = look_with(lambda image: people(somebody()), cfg)
+    off = ("detect.second_look.enabled=no", "detect.second_look.whom=all")
+    look, shown = look_with(lambda image: people(somebody()), *off)
     (same,) = look.again([image], [leaning])
     assert not shown
     for name, value in vars(leaning).items():
@@ -109,7 +104,7 @@ def test_off_leaves_the_people_as_they_are():
 
 def test_the_search_for_the_lost_has_a_switch_of_its_own():
     image = np.zeros((400, 600, 3), np.uint8)
-    look, shown = look_with(lambda image: Detections.empty(), told("detect.recover.enabled=no"))
+    look, shown = look_with(lambda image: Detections.empty(), "detect.recover.enabled=no")
     look.again([image], [people(somebody(60.0))])
     assert len(shown) == 2
 
@@ -117,8 +112,8 @@ def test_the_search_for_the_lost_has_a_switch_of_its_own():
 def test_turns_are_those_that_are_told():
     image = np.zeros((400, 600, 3), np.uint8)
     for turns, count in (("", 0), ("0", 1), ("-20,0,20", 3)):
-        cfg = told(f"detect.second_look.turns_deg={turns}")
-        look, shown = look_with(lambda image: Detections.empty(), cfg)
+        told = f"detect.second_look.turns_deg={turns}"
+        look, shown = look_with(lambda image: Detections.empty(), told)
         (same,) = look.again([image], [people(somebody(60.0))])
         assert len(shown) == count
         assert same.keypoints == pytest.approx(people(somebody(60.0)).keypoints, abs=1e-3)
@@ -187,7 +182,7 @@ def test_the_sample_photo_turned(turn_deg):
     """The real detector, on people whose keypoints are known from the upright photo."""
     folder = Path(importlib.util.find_spec("ultralytics").origin).parent / "assets"
     photo = np.ascontiguousarray(cv2.imread(str(folder / "bus.jpg"))[..., ::-1])
-    detector = yolo_pose.Model(CFG.detect, "cpu")
+    detector = yolo_pose.Model(CFG, "cpu")
     (upright,) = detector.detect([photo])
     turn = cv2.getRotationMatrix2D((405.0, 540.0), turn_deg, 1.0)
     turn[:, 2] += [700.0 - 405.0, 700.0 - 540.0]
@@ -195,8 +190,8 @@ def test_the_sample_photo_turned(turn_deg):
     truth = upright.select(np.argsort(-upright.confidence)[:3]).keypoints.astype(float)
     truth[..., :2] = truth[..., :2] @ turn[:, :2].T + turn[:, 2]
     (first,) = detector.detect([turned])
-    close_ups = CloseUps(CFG.detect, lambda cfg: yolo_pose.Model(cfg, "cpu").detect)
-    look = SecondLook(CFG, close_ups)
+    close_ups = CloseUps(CFG, lambda cfg: yolo_pose.Model(cfg, "cpu").detect)
+    look = SecondLook(setup_of(), close_ups)
     (again,) = look.again([turned], [first])
     before, after = [], []
     for known in truth:
