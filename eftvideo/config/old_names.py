@@ -7,6 +7,9 @@ import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from eftvideo.config.dotted import field_kinds
+from eftvideo.config.values import Kind
+
 Config = TypeVar("Config")
 
 OLD_NAMES: dict[str, str] = {
@@ -92,8 +95,9 @@ def part_of(config: Mapping[str, Any], name: str, kind: type[Config]) -> Config:
     Returns:
         The part; fields that are not known there have their defaults. Groups in it are left out.
     """
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    names = [n for n, of in field_kinds(kind).items() if isinstance(of, Kind)]
     found = {n: value_of(config, f"{name}.{n}") for n in names}
+    found = {n: tuple(v) if isinstance(v, list) else v for n, v in found.items()}
     return kind(**{n: v for n, v in found.items() if v is not None})
 
 
