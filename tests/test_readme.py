@@ -15,11 +15,19 @@ from conftest import ROOT
 from test_results import ROWS
 
 import eftvideo
+from eftvideo import plugins
 from eftvideo.bodies import load_body
 from eftvideo.cli.app import app
-from eftvideo.config import EftConfig
+from eftvideo.config import RunConfig
+from eftvideo.config.dotted import set_values
 from eftvideo.errors import ConfigError
-from eftvideo.fit.eft import fit as eft
+from eftvideo.fit.batch import Batch
+from eftvideo.fit.eft.engine import Engine
+from eftvideo.fit.eft.fit import fit_eft
+from eftvideo.fit.eft.slots import PersonFrames
+from eftvideo.geometry.camera import Camera
+from eftvideo.regressors._load import load_regressor
+from eftvideo.setup import Setup
 from eftvideo.types import Crops
 
 DOCUMENTS = [
@@ -73,7 +81,7 @@ def test_python_lines_run(finished, tmp_path, monkeypatch, capsys):
     (code,) = blocks(ROOT / "README.md", "python")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clip.mp4").write_bytes(finished.clip.read_bytes())
-    cheap = eftvideo.RunConfig(method="regress")
+    cheap = set_values(RunConfig(), ["fit.method=regress"])
     run = eftvideo.run_video
     monkeypatch.setattr(eftvideo, "run_video", lambda a, b: run(a, b, cheap), raising=False)
     exec(compile(code, "README.md", "exec"), {})
@@ -142,20 +150,37 @@ def test_regressor_of_the_guide_works(direct, tmp_path):
     path = tmp_path / "direct.safetensors"
     save_file(dict(direct.Model().state_dict()), path)
     model = direct.Model.from_weights(path)
-    cfg = EftConfig(num_steps=15, max_loss_px=1e3, max_pose_change_rad=9.0, threshold_px=0.1)
-    fit, warm = eft.fit(model, load_body(), some_crops(3), [1, 2, 3], 0.0, cfg=cfg)
-    assert (fit.loss_px < fit.loss_px_start).all() and set(warm.people) == {1, 2, 3}
+    steps = ("fit.eft.num_steps=15", "fit.eft.threshold_px=0.1")
+    accept = ("fit.accept.max_loss_px=1000", "fit.accept.max_pose_change_rad=9")
+    cfg = set_values(RunConfig(), [*steps, *accept])
+    setup = Setup(cfg, model, load_body(), Camera(800.0, 600, 600))
+    batch = Batch.of(some_crops(3), setup)
+    fit = fit_eft(batch, setup)
+    assert (fit.loss_px < fit.loss_px_start).all()
+    _, ends = Engine(batch, setup).run([PersonFrames([i]) for i in range(3)], 3)
+    assert len(ends) == 3 and None not in ends
     with pytest.raises(ConfigError, match="tune must be one of"):
         model.tunable("nothing")
 
 
-def test_layers_of_the_guide_are_those_that_are_enforced():
-    from test_layers import LEVEL
+def test_regressor_of_the_guide_is_loaded_by_its_name(direct, body, tmp_path, monkeypatch):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "direct.safetensors"
+    save_file(dict(direct.Model().state_dict()), path)
+    monkeypatch.setattr(plugins, "load", lambda kind, name: sys.modules[name].Model)
+    cfg = RunConfig(regressor="direct", regressor_weights=str(path))
+    model = load_regressor(cfg, "cpu", body)
+    assert isinstance(model, direct.Model) and model.shape_source is model
+
+
+def test_floors_of_the_guide_are_those_that_are_enforced():
+    from test_layers import FLOORS
 
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for level, names in re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE):
-        for name in re.findall(r"`(\w+)/?`", names):
-            assert LEVEL[name] == int(level), name
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", text, re.MULTILINE)
+    told = {int(floor): set(re.findall(r"`(\w+)/?`", names)) for floor, names in rows}
+    assert told == dict(enumerate(FLOORS, start=1))
 
 
 def test_licence_is_the_agpl():
