@@ -108,7 +108,7 @@ socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 import cv2, numpy as np
 cv_threads = cv2.getNumThreads()
 from eftvideo.config import DetectConfig
-from eftvideo.detectors.yolo_pose import SETTINGS, Model, events
+from eftvideo.detect.yolo_pose import SETTINGS, Model, events
 assert "OMP_NUM_THREADS" not in os.environ and "YOLO_CONFIG_DIR" not in os.environ
 model = Model(DetectConfig(image_size=64), "cpu")
 model.detect([np.zeros((64, 64, 3), np.uint8)])

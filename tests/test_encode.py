@@ -206,7 +206,7 @@ def test_ctrl_c_leaves_nothing(tmp_path):
         "import sys, time, numpy as np\n"
         "from fractions import Fraction\n"
         "from pathlib import Path\n"
-        "from eftvideo.encode import VideoWriter\n"
+        "from eftvideo.video.writer import VideoWriter\n"
         "from eftvideo.types import VideoInfo\n"
         "out = Path(sys.argv[1])\n"
         "info = VideoInfo(out, 64, 48, Fraction(25), 0, 0.0, 0, False)\n"

@@ -78,6 +78,23 @@ def test_eft_fits_project_onto_the_crop(tmp_path):
         assert s > 0.0
 
 
+@pytest.mark.parametrize("told", ["eft", "keypoints"])
+def test_joints_are_valid_by_the_runs_own_limit(tmp_path, told):
+    """Which version 0.1 wrote down in another place than later ones."""
+    result = made_up()
+    seen = result.keypoints2d.copy()
+    seen[..., 2] = 0.45
+    valid = []
+    for limit in (0.4, 0.5):
+        folder = tmp_path / str(limit)
+        folder.mkdir()
+        config = {"body": None, told: {"min_score": limit}}
+        source, _ = saved(folder, keypoints2d=seen, config=config)
+        (file,) = export(source, "eft-json")
+        valid.append([sum(e["joint_validity_openpose18"]) for e in load(file.path)["data"]])
+    assert min(valid[0]) > 0 and max(valid[1]) == 0
+
+
 def eft_joints(pose, betas):
     import torch
 

@@ -3,14 +3,21 @@
 import numpy as np
 import torch
 
+from eftvideo import refine
 from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
-from eftvideo.refine.gaps import fill_gaps
-from eftvideo.results.result import empty_rows, typed_rows
-from eftvideo.types import FILLED, Detections, FrameDetections
+from eftvideo.results.result import empty_rows, rows_of, typed_rows
+from eftvideo.types import FILLED
+from tests.refine_case import BEHIND_CUT, blank_rows, fits_of
+from tests.setup_case import setup_of
 
 
-def clip(num, cuts=()):
-    return [FrameDetections(10 + t, t / 30, Detections.empty(), t in cuts) for t in range(num)]
+def clip(rows, num, cuts=()):
+    return fits_of(rows, num, cuts, first=10)
+
+
+def fill_gaps(fits, max_gap_s, *settings):
+    """The step with a longest gap in seconds, and other settings."""
+    return refine.fill_gaps(fits, setup_of(f"refine.gaps.max_gap_s={max_gap_s}", *settings))
 
 
 def rows_at(times, track_id=1):
@@ -19,9 +26,7 @@ def rows_at(times, track_id=1):
     t = np.asarray(times, np.float64)
     depth = 4.0 * np.exp(0.02 * t)
     pelvis = np.stack([(0.1 + 0.01 * t) * depth, 0.05 * depth, depth], axis=1)
-    rows = empty_rows()
-    rows = {k: np.zeros((n, *v.shape[1:]), v.dtype) for k, v in rows.items()}
-    rows |= {
+    rows = blank_rows(n) | {
         "frame": 10 + np.asarray(times),
         "time_s": t / 30,
         "track_id": np.full(n, track_id),
@@ -48,7 +53,7 @@ def matrices(axis_angle):
 def test_a_gap_is_bridged_on_the_course_of_the_motion():
     whole = rows_at(range(12))
     some = rows_at([0, 1, 2, 3, 8, 9, 10, 11])
-    filled = fill_gaps(some, clip(12), 0.5)
+    filled = rows_of(fill_gaps(clip(some, 12), 0.5))
     assert filled["frame"].tolist() == whole["frame"].tolist()
     assert filled["status"].tolist() == [0] * 4 + [FILLED] * 4 + [0] * 4
     for name in ("global_orient", "body_pose"):
@@ -64,31 +69,59 @@ def test_a_gap_is_bridged_on_the_course_of_the_motion():
 
 def test_what_was_there_is_not_touched():
     some = rows_at([0, 1, 4, 5])
-    filled = fill_gaps(some, clip(6), 0.5)
+    filled = rows_of(fill_gaps(clip(some, 6), 0.5))
     kept = filled["status"] != FILLED
     assert all(np.array_equal(filled[k][kept], some[k]) for k in some)
 
 
+def test_what_is_new_has_to_be_posed():
+    filled = fill_gaps(clip(rows_at([0, 1, 4, 5]), 6), 0.5)
+    assert not filled.is_posed
+    (person,) = filled.people
+    assert len(person) == len(person.track) == len(person.bodies) == len(person.track.seen) == 6
+    assert person.track.at.tolist() == list(range(6))
+    assert set(person.track.seen.track_id.tolist()) == {1}
+    for name, value in vars(person.bodies).items():
+        assert value.dtype == empty_rows()[name].dtype, name
+
+
 def test_long_gaps_cuts_and_other_people_are_not_bridged():
     some = rows_at([0, 1, 8, 9])
-    assert fill_gaps(some, clip(10), 0.2) is some
-    assert fill_gaps(some, clip(10, cuts=(5,)), 0.5) is some
-    assert fill_gaps(some, clip(10, cuts=(8,)), 0.5) is some
-    others = together(rows_at([0, 1], 1), rows_at([4, 5], 2))
-    assert fill_gaps(others, clip(6), 0.5) is others
+    for fits, max_gap_s in (
+        (clip(some, 10), 0.2),
+        (clip(some, 10, cuts=(5,)), 0.5),
+        (clip(some, 10, cuts=(8,)), 0.5),
+        (clip(together(rows_at([0, 1], 1), rows_at([4, 5], 2)), 6), 0.5),
+    ):
+        assert fill_gaps(fits, max_gap_s) is fits and fits.is_posed
+
+
+def test_off_leaves_all_as_it_is():
+    fits = clip(rows_at([0, 1, 4, 5]), 6)
+    assert fill_gaps(fits, 0.5, "refine.gaps.enabled=no") is fits
+    others = ("refine.smooth.enabled=no", "refine.realign.enabled=no")
+    assert len(rows_of(fill_gaps(fits, 0.5, *others))["frame"]) == 6
 
 
 def test_a_cut_before_a_gap_does_no_harm():
-    filled = fill_gaps(rows_at([2, 3, 6]), clip(7, cuts=(2,)), 0.5)
+    filled = rows_of(fill_gaps(clip(rows_at([2, 3, 6]), 7, cuts=(2,)), 0.5))
     assert filled["frame"].tolist() == [12, 13, 14, 15, 16]
 
 
+def test_a_gap_behind_a_cut_is_bridged():
+    filled = rows_of(fill_gaps(clip(rows_at([0, 1, 3, 4, 7]), 8, cuts=(3,)), 0.5))
+    assert filled["frame"].tolist() == [10, 11, 13, 14, 15, 16, 17]
+    assert filled["track_id"].tolist() == [1] * 2 + [1 + BEHIND_CUT] * 5
+
+
 def test_rows_of_several_people_stay_in_order():
-    filled = fill_gaps(together(rows_at(range(6), 2), rows_at([0, 5], 1)), clip(6), 0.5)
+    both = clip(together(rows_at(range(6), 2), rows_at([0, 5], 1)), 6)
+    filled = rows_of(fill_gaps(both, 0.5))
     order = list(zip(filled["frame"].tolist(), filled["track_id"].tolist(), strict=True))
     assert order == [(10 + t, i) for t in range(6) for i in (1, 2)]
 
 
 def test_nobody():
-    assert len(fill_gaps(empty_rows(), clip(3), 0.5)["frame"]) == 0
-    assert len(fill_gaps(empty_rows(), [], 0.5)["frame"]) == 0
+    for num in (3, 0):
+        fits = clip(empty_rows(), num)
+        assert fill_gaps(fits, 0.5) is fits and len(rows_of(fits)["frame"]) == 0

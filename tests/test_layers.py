@@ -49,7 +49,7 @@ INNER = {
 }
 EVERY, RUNNING = read_tree(PACKAGE)
 PARTS = ("bodies", "exporters", "regressors", "renderers")
-SEAMS = ("model", "_protocol", "_palette", "_load", "_export", "_motion")
+SEAMS = ("_model", "_protocol", "_palette", "_load", "_export", "_motion")
 """What of them is no part: interfaces, and what all parts of the kind share."""
 KNOWS_PARTS = {"cli", "train", "setup"}
 """Rooms that may name a concrete part: the doctor checks them, the trainer trains one."""

@@ -3,8 +3,11 @@
 import numpy as np
 
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.track.outliers import keypoint_trust, soften_outliers
-from eftvideo.types import Detections, FrameDetections
+from eftvideo.track import soften_outliers
+from eftvideo.track.outliers import keypoint_trust
+from eftvideo.types.track import Tracks
+from tests.setup_case import setup_of
+from tests.track_case import frames_of, one_track
 
 WRIST, ANKLE = COCO17.index("right_wrist"), COCO17.index("left_ankle")
 BOX = np.array([[200.0, 100.0, 300.0, 300.0]])
@@ -21,10 +24,10 @@ def person(num=40, seed=0):
     return k
 
 
-def trust(k, fps=30.0, shot=None):
+def trust(k, fps=30.0):
     num = len(k)
-    shot = np.zeros(num, int) if shot is None else shot
-    return keypoint_trust(k, np.repeat(BOX, num, axis=0), np.arange(num) / fps, shot)
+    times = np.arange(num) / fps
+    return keypoint_trust(k, np.repeat(BOX, num, axis=0), times, setup_of())
 
 
 def test_jumps_of_one_to_three_frames_are_found():
@@ -78,7 +81,9 @@ def test_nothing_is_compared_across_cuts_or_long_times():
     k = person()
     k[20, ANKLE, 0] += 80
     assert trust(k)[20, ANKLE] < 0.3
-    assert (trust(k, shot=(np.arange(40) >= 20).astype(int)) == 1.0).all()
+    parts = soften_outliers(one_track(k, BOX[0], cuts=(20,)), setup_of()).people
+    assert [len(p) for p in parts] == [20, 20]
+    assert all((p.keypoints[..., 2] == np.float32(0.9)).all() for p in parts)
     assert (trust(k, fps=10.0) == 1.0).all()
     assert trust(k[:2]).shape == (2, 17)
 
@@ -86,21 +91,20 @@ def test_nothing_is_compared_across_cuts_or_long_times():
 def test_scores_are_lowered_and_nothing_else():
     k = person(9).astype(np.float32)
     k[4, ANKLE, 0] += 80
-    frames = [
-        FrameDetections(
-            t,
-            t / 30,
-            Detections(
-                BOX.astype(np.float32), np.array([0.9], np.float32), k[t][None], np.array([1])
-            ),
-            False,
-        )
-        for t in range(9)
-    ]
-    soft = np.stack([f.people.keypoints[0] for f in soften_outliers(frames)])
+    tracks = one_track(k, BOX[0])
+    (soft,) = (t.keypoints.copy() for t in soften_outliers(tracks, setup_of()).people)
     assert soft[4, ANKLE, 2] < 0.3
     soft[4, ANKLE, 2] = k[4, ANKLE, 2]
     assert np.array_equal(soft, k)
-    assert frames[4].people.keypoints[0, ANKLE, 2] == np.float32(0.9)
-    empty = FrameDetections(0, 0.0, Detections.empty(), False)
-    assert len(soften_outliers([empty])[0].people) == 0
+    assert tracks.people[0].keypoints[4, ANKLE, 2] == np.float32(0.9)
+    assert len(soften_outliers(Tracks.gather(frames_of({}, 1)), setup_of())) == 0
+
+
+def test_off_leaves_all_as_it_is():
+    k = person(9)
+    k[4, ANKLE, 0] += 80
+    tracks = one_track(k, BOX[0])
+    assert soften_outliers(tracks, setup_of("track.outliers.enabled=no")) is tracks
+    others = [f"track.{group}.enabled=no" for group in ("left_right", "merge", "join", "unseen")]
+    (soft,) = soften_outliers(tracks, setup_of(*others)).people
+    assert soft.keypoints[4, ANKLE, 2] < 0.3

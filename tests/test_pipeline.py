@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,30 +12,27 @@ from conftest import NUM_TINY
 from media import ffmpeg
 from smplx.utils import Struct
 
-from eftvideo import pipeline
 from eftvideo.bodies.smpl import NEUTRAL_BODY
-from eftvideo.config import (
-    ClipConfig,
-    DetectConfig,
-    EftConfig,
-    RenderConfig,
-    RunConfig,
-    SmoothConfig,
-)
+from eftvideo.config import EftConfig, RunConfig
+from eftvideo.config.dotted import set_values
 from eftvideo.errors import ConfigError, VideoWriteError
 from eftvideo.pipeline import run_video
 from eftvideo.progress import Progress
 from eftvideo.results.result import Result
 from eftvideo.results.result_file import load_result
+from eftvideo.setup import choose_device
 from eftvideo.types import FITTED, REJECTED
 from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video
 from eftvideo.weights import locate as weights
 
-SHORT = replace(
-    RunConfig(), clip=ClipConfig(end_s=0.1), smooth=SmoothConfig(strength=0.0, fill_gaps=False)
-)
+AS_FITTED = tuple(f"refine.{step}.enabled=no" for step in ("gaps", "smooth", "realign"))
+SHORT = (*AS_FITTED, "clip.end_s=0.1")
 """The first three frames, as they were fitted."""
+
+
+def told(*settings):
+    return set_values(RunConfig(), settings)
 
 
 class Listener(Progress):
@@ -87,7 +83,7 @@ def test_file_holds_what_is_returned(finished):
 
 def test_config_tells_versions_and_weights(finished):
     config = finished.result.config
-    assert config["eft"]["num_steps"] == EftConfig().num_steps
+    assert config["fit"]["eft"]["num_steps"] == EftConfig().num_steps
     assert config["versions"]["torch"] == importlib.metadata.version("torch")
     digest = weights.sha256_of(weights.shipped_folder() / NEUTRAL_BODY.file)
     assert config["weights_sha256"]["body"] == digest
@@ -135,7 +131,7 @@ def test_fits_are_better_than_the_regressors_own_answers(finished):
     assert r.num_steps.max() <= EftConfig().num_steps and r.num_steps.sum() > 0
     # Smoothing gives some of it back: what is written was not fitted frame by frame.
     assert np.median(r.loss_px[fitted]) < 0.9 * np.median(r.loss_px_start[fitted])
-    raw = run_video(finished.clip, cfg=replace(SHORT, clip=ClipConfig()))
+    raw = run_video(finished.clip, cfg=told(*AS_FITTED))
     fitted = raw.status == FITTED
     assert raw.loss_px[fitted].mean() < 0.75 * raw.loss_px_start[fitted].mean()
     np.testing.assert_array_equal(raw.loss_px[~fitted], raw.loss_px_start[~fitted])
@@ -163,13 +159,13 @@ def test_people_are_drawn_where_they_are_and_nothing_elsewhere(finished):
 
 
 def test_same_clip_twice_gives_the_same(finished):
-    again = run_video(finished.clip, cfg=replace(RunConfig(), render=RenderConfig(enabled=False)))
+    again = run_video(finished.clip, cfg=told("draw.enabled=no"))
     for name, value in rows_of(finished.result).items():
         np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
 
 
 def test_regress_is_the_start_of_eft(finished, tmp_path):
-    cfg = replace(SHORT, method="regress", render=RenderConfig(enabled=False))
+    cfg = told(*SHORT, "fit.method=regress", "draw.enabled=no")
     asked = run_video(finished.clip, tmp_path, cfg)
     first = finished.result.select(finished.result.frame == 0)
     assert asked.num_steps.sum() == 0 and (asked.status == FITTED).all()
@@ -181,30 +177,25 @@ def test_regress_is_the_start_of_eft(finished, tmp_path):
 
 
 def test_rejected_fits_keep_the_regressors_answer(finished):
-    cfg = replace(SHORT, render=RenderConfig(enabled=False))
-    strict = run_video(finished.clip, cfg=replace(cfg, eft=EftConfig(max_loss_px=0.01)))
-    asked = run_video(finished.clip, cfg=replace(cfg, method="regress"))
+    short = (*SHORT, "draw.enabled=no")
+    strict = run_video(finished.clip, cfg=told(*short, "fit.accept.max_loss_px=0.01"))
+    asked = run_video(finished.clip, cfg=told(*short, "fit.method=regress"))
     assert (strict.status == REJECTED).all() and len(strict) == 6
     np.testing.assert_allclose(strict.body_pose, asked.body_pose, atol=1e-6)
     np.testing.assert_array_equal(strict.loss_px, strict.loss_px_start)
 
 
 def test_range_stride_people_and_camera(finished):
-    cfg = RunConfig(
-        clip=ClipConfig(start_s=0.03, stride=2),
-        detect=DetectConfig(track_ids=(2,)),
-        method="regress",
-        fov_deg=60.0,
-    )
+    settings = ("clip.start_s=0.03", "clip.stride=2", "fit.method=regress", "fov_deg=60")
     progress = Listener()
-    r = run_video(finished.clip, cfg=cfg, progress=progress)
+    r = run_video(finished.clip, None, told(*settings, "track.track_ids=2"), progress)
     assert r.frame.tolist() == [1, 3, 5, 7] and r.track_ids == [2]
     assert r.num_frames == NUM_TINY
     np.testing.assert_allclose(r.focal_length_px, 442.0 / np.tan(np.radians(30.0)), rtol=1e-6)
     assert progress.told == [("detect", 4, 4), [(2, 4)], ("fit", 4, 4)]
     assert set(r.timings_s) == {"detect", "fit"}
     with pytest.raises(ConfigError, match="no track 9 in this clip: choose from 1, 2"):
-        run_video(finished.clip, cfg=replace(cfg, detect=DetectConfig(track_ids=(9,))))
+        run_video(finished.clip, cfg=told(*settings, "track.track_ids=9"))
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +215,7 @@ def test_nobody_is_a_result(black, tmp_path):
 
 
 def test_without_opengl_skeletons_are_drawn(finished, tmp_path, no_gl, caplog):
-    run_video(finished.clip, tmp_path, replace(SHORT, method="regress"))
+    run_video(finished.clip, tmp_path, told(*SHORT, "fit.method=regress"))
     assert "skeletons are drawn instead" in caplog.text and "libegl1" in caplog.text
     with open_video(finished.clip) as clip, open_video(tmp_path / "clip_overlay.mp4") as drawn:
         before, after = next(iter(clip)).image.astype(int), next(iter(drawn)).image.astype(int)
@@ -234,26 +225,26 @@ def test_without_opengl_skeletons_are_drawn(finished, tmp_path, no_gl, caplog):
 
 @pytest.mark.parametrize("draw", ["skeleton", "both"])
 def test_other_ways_to_draw(finished, tmp_path, draw):
-    cfg = replace(SHORT, method="regress", render=RenderConfig(draw=draw))
+    cfg = told(*SHORT, "fit.method=regress", f"draw.mode={draw}")
     run_video(finished.clip, tmp_path, cfg)
     assert len(probe(tmp_path / "clip_overlay.mp4").ticks) == 3
 
 
 def test_devices():
-    assert pipeline.choose_device("cpu") == "cpu"
-    assert pipeline.choose_device("auto") in ("cpu", "cuda")
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") in ("cpu", "cuda")
     for name, message in (
         ("tpu", "unknown device 'tpu'"),
         ("cuda:99", "is not there: torch sees"),
         ("meta", "is not supported"),
     ):
         with pytest.raises(ConfigError, match=message):
-            pipeline.choose_device(name)
+            choose_device(name)
 
 
 @pytest.mark.parametrize("focal", [0.0, -10.0, float("inf"), float("nan")])
 def test_focal_length_must_be_positive(finished, focal):
-    with pytest.raises(ConfigError, match="positive number of px"):
+    with pytest.raises(ConfigError, match=r"focal_length_px must be a .*number above 0"):
         run_video(finished.clip, cfg=RunConfig(focal_length_px=focal))
 
 

@@ -14,7 +14,8 @@ from media import make_clip
 from typer.testing import CliRunner
 
 from eftvideo.cli.app import app
-from eftvideo.config import ClipConfig, EftConfig, RenderConfig, RunConfig
+from eftvideo.config import EftConfig, RunConfig
+from eftvideo.config.dotted import set_values
 from eftvideo.errors import ConfigError
 from eftvideo.pipeline import run_video
 from eftvideo.report import pictures as report_pictures
@@ -98,7 +99,7 @@ def test_figures_are_those_of_the_result(written, some_rejected):
     ]
     assert "2.0 s, 4.0 frames/s" in words and "4.0 s, 2.0 frames/s" in words
     assert "3 of 16 fits were rejected; the network's own answer was kept there." in words
-    assert words[words.index("eft.num_steps") + 1] == str(EftConfig().num_steps)
+    assert words[words.index("fit.eft.num_steps") + 1] == str(EftConfig().num_steps)
     assert some_rejected.config["versions"]["torch"] in words
 
 
@@ -107,12 +108,45 @@ def test_changed_settings_come_first(finished, tmp_path):
     plain = replace(finished.result, config=config)
     text = write_report(plain, finished.clip, tmp_path).read_text(encoding="utf-8")
     assert "All as they are by default." in text and 'class="changed"' not in text
-    config["eft"] |= {"num_steps": 7, "tune": "all", "learning_rate": 0.1}
+    config["fit"]["eft"] |= {"num_steps": 7, "tune": "all", "learning_rate": 0.1}
     text = write_report(plain, finished.clip, tmp_path).read_text(encoding="utf-8")
     words = Page(text).words
     place = words.index("Settings")
-    assert words[place + 1 : place + 4] == ["eft.num_steps", "7", "All options"]
+    assert words[place + 1 : place + 4] == ["fit.eft.num_steps", "7", "All options"]
     assert "All as they are by default." not in text
+
+
+def test_settings_of_version_0_1_have_their_present_names(finished, tmp_path):
+    """Those that are as they are by default are not called changed, whatever they were called."""
+    config = {
+        "body": None,
+        "clip": {"start_s": 0.0, "end_s": None, "stride": 1},
+        "detect": {"model": "yolo11n-pose", "min_track_s": 0.2, "max_people": 2},
+        "eft": {"num_steps": 7, "max_loss_px": 16.0, "min_score": 0.3, "tune": "head"},
+        "lanes": 16,
+        "method": "eft",
+        "render": {"enabled": True, "draw": "both", "crf": 18},
+        "shape": "per-track",
+        "smooth": {"strength": 1.0, "fill_gaps": True},
+        "versions": {"torch": "2.0"},
+    }
+    old = replace(finished.result, config=config)
+    words = Page(write_report(old, finished.clip, tmp_path).read_text(encoding="utf-8")).words
+    assert any("method eft; body" in w for w in words)
+    place, end = words.index("Settings") + 1, words.index("All options")
+    changed = dict(zip(words[place:end:2], words[place + 1 : end : 2], strict=True))
+    assert changed == {"track.max_people": "2", "fit.eft.num_steps": "7", "draw.mode": "both"}
+    everything, facts = words[end : words.index("Versions and files")], words[end:]
+    for name, value in (
+        ("fit.accept.max_loss_px", "16.0"),
+        ("keypoints.min_score", "0.3"),
+        ("track.unlikely.min_track_s", "0.2"),
+        ("fit.shape.enabled", "True"),
+        ("refine.gaps.enabled", "True"),
+        ("fit.method", "eft"),
+    ):
+        assert everything[everything.index(name) + 1] == value
+    assert facts[facts.index("lanes") + 1] == "16" and "versions.torch" in facts
 
 
 def test_bars_are_where_the_people_were(written, some_rejected):
@@ -210,18 +244,15 @@ def test_nobody_and_one_frame(finished, tmp_path):
 
 
 def test_run_writes_it_with_the_speed(finished, tmp_path):
-    cfg = replace(
-        RunConfig(),
-        clip=ClipConfig(end_s=0.1),
-        method="regress",
-        render=RenderConfig(enabled=False, report=True),
-    )
+    files = ("draw.enabled=no", "draw.report=yes")
+    cfg = set_values(RunConfig(), [*files, "clip.end_s=0.1", "fit.method=regress"])
     run_video(finished.clip, tmp_path, cfg)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.npz", "clip_report.html"]
     words = Page((tmp_path / "clip_report.html").read_text("utf-8")).words
     speed = words[words.index("Speed by stage") : words.index("Settings")]
     assert {"detect", "fit"} <= set(speed) and "report" not in speed
-    assert words[words.index("method") + 1] == "regress"
+    assert words[words.index("fit.method") + 1] == "regress"
+    assert any("method regress; body" in w for w in words)
 
 
 def test_command_line(finished, tmp_path):

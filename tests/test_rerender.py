@@ -13,14 +13,17 @@ from typer.testing import CliRunner
 
 from eftvideo.bodies import load_body
 from eftvideo.cli.app import app
-from eftvideo.config import ClipConfig, RenderConfig, RerenderConfig, RunConfig
+from eftvideo.config import ClipConfig, DrawConfig, RerenderConfig, RunConfig
+from eftvideo.config.dotted import set_values
+from eftvideo.config.old_names import part_of
 from eftvideo.draw.panels import panel_layout
-from eftvideo.draw.result import render_result, stored
+from eftvideo.draw.result import render_result
 from eftvideo.draw.views import OWN, Ground, fit_ground, floor_lines, look, make_view
 from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.pipeline import run_video
 from eftvideo.results.posing import body_of, vertices
 from eftvideo.results.result import empty_rows
+from eftvideo.results.result_file import load_result, save_result
 from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video
 
@@ -69,12 +72,9 @@ def test_bodies_do_not_depend_on_the_number_of_threads(finished):
 
 
 def test_the_runs_range_and_style_are_kept(finished, tmp_path):
-    cfg = replace(
-        RunConfig(),
-        clip=ClipConfig(start_s=0.03, stride=2),
-        render=RenderConfig(draw="both", opacity=0.5, crf=25),
-        method="regress",
-    )
+    style = ("draw.mode=both", "draw.opacity=0.5", "draw.crf=25")
+    frames = ("clip.start_s=0.03", "clip.stride=2")
+    cfg = set_values(RunConfig(), [*style, *frames, "fit.method=regress"])
     result = run_video(finished.clip, tmp_path / "run", cfg)
     (path,) = render_result(result, finished.clip, tmp_path)
     assert path.read_bytes() == (tmp_path / "run" / "clip_overlay.mp4").read_bytes()
@@ -83,8 +83,8 @@ def test_the_runs_range_and_style_are_kept(finished, tmp_path):
 @pytest.mark.parametrize("draw", ["mesh", "both"])
 def test_without_opengl_a_run_and_a_render_draw_the_same(finished, tmp_path, caplog, no_gl, draw):
     """The detector's skeletons; in other views, where these have no place, bones."""
-    look = RenderConfig(draw=draw)
-    result = run_video(finished.clip, tmp_path, RunConfig(method="regress", render=look))
+    cfg = set_values(RunConfig(), [f"draw.mode={draw}", "fit.method=regress"])
+    result = run_video(finished.clip, tmp_path, cfg)
     (path,) = render_result(result, finished.clip, tmp_path)
     assert path.read_bytes() == (tmp_path / "clip_overlay.mp4").read_bytes()
     assert caplog.text.count("keypoint skeletons are drawn instead: no OpenGL") == 2
@@ -252,11 +252,37 @@ def test_what_is_refused(finished, tmp_path):
 
 
 def test_settings_of_other_versions():
-    class Old:
-        config = {"render": {"draw": "both", "glow": 3}}  # noqa: RUF012
+    old = {"render": {"draw": "both", "glow": 3}}
+    assert part_of(old, "draw", DrawConfig) == DrawConfig(mode="both")
+    assert part_of(old, "clip", ClipConfig) == ClipConfig()
 
-    assert stored(Old, "render", RenderConfig) == RenderConfig(draw="both")
-    assert stored(Old, "clip", ClipConfig) == ClipConfig()
+
+def test_a_file_of_version_0_1_is_drawn_as_it_was(finished, tmp_path):
+    """The same frames in the same style, from what that version wrote down."""
+    style = ("draw.mode=skeleton", "draw.crf=30", "draw.opacity=0.5")
+    cfg = set_values(RunConfig(), [*style, "clip.start_s=0.03", "clip.stride=2"])
+    now = replace(finished.result, config=finished.result.config | cfg.to_dict())
+    old_config = {
+        "body": None,
+        "clip": {"start_s": 0.03, "end_s": None, "stride": 2},
+        "render": {
+            "enabled": True,
+            "draw": "skeleton",
+            "opacity": 0.5,
+            "crf": 30,
+            "preset": "veryfast",
+            "report": False,
+        },
+        "method": "eft",
+    }
+    save_result(tmp_path / "old.npz", replace(finished.result, config=old_config))
+    old = load_result(tmp_path / "old.npz")
+    assert old.config == old_config
+    files = [
+        render_result(result, finished.clip, tmp_path / name)[0].read_bytes()
+        for result, name in ((old, "old"), (now, "now"), (finished.result, "else"))
+    ]
+    assert files[0] == files[1] != files[2]
 
 
 def test_command_line(finished, tmp_path):

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from eftvideo.errors import ResultFormatError, VideoWriteError
-from eftvideo.results import result as results
 from eftvideo.results.result import Result, empty_rows, typed_rows
-from eftvideo.results.result_file import load_result, save_result
+from eftvideo.results.result_file import SCHEMA_VERSION, load_result, save_result
 
 HEADER = {
     "source": "Clip [1].mp4",
@@ -167,4 +166,4 @@ def test_what_is_no_result(tmp_path):
 
 
 def test_schema_version_is_one():
-    assert results.SCHEMA_VERSION == 1
+    assert SCHEMA_VERSION == 1

@@ -75,9 +75,9 @@ def test_memory_does_not_grow_with_the_length_for_a_slow_reader(tmp_path):
     ffmpeg(*concat, str(long))
     code = (
         "import resource, sys, time\n"
-        "from eftvideo import decord_decode\n"
-        "from eftvideo.video import open_video\n"
-        "decord_decode.MAX_DECODED_BYTES = 0\n"
+        "from eftvideo.video import decord\n"
+        "from eftvideo.video.reader import open_video\n"
+        "decord.MAX_DECODED_BYTES = 0\n"
         "n = 0\n"
         "for frame in open_video(sys.argv[1]):\n"
         "    n += 1; time.sleep(0.002)\n"

@@ -136,6 +136,7 @@ def test_load_safetensors(tmp_path):
 
 def test_searching_does_not_import_torch():
     code = (
-        "import sys, eftvideo.weights as w; w.search_folders(); assert 'torch' not in sys.modules"
+        "import sys; from eftvideo.weights import locate; locate.search_folders(); "
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,8 +12,9 @@ from conftest import ROOT
 from hatchling.builders.wheel import WheelBuilder
 
 SCRIPT = """
-from eftvideo import plugins, weights
+from eftvideo import plugins
 from eftvideo.bodies import load_body
+from eftvideo.weights import locate as weights
 body = load_body()
 model = plugins.load("regressors", "lifter")
 model.from_weights(weights.resolve(model.spec))

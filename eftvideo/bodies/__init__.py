@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from eftvideo.bodies.model import BodyModel, import_smpl, load_body
+from eftvideo.bodies._model import BodyModel, import_smpl, load_body
 
 __all__ = ["BodyModel", "import_smpl", "load_body"]

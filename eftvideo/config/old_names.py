@@ -7,7 +7,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from eftvideo.config.dotted import check
+from eftvideo.config.dotted import check, field_kinds
+from eftvideo.config.values import Kind
 
 Config = TypeVar("Config")
 
@@ -96,17 +97,36 @@ def part_of(config: Mapping[str, Any], name: str, kind: type[Config]) -> Config:
     Returns:
         The part; fields that are not known there have their defaults. Groups in it are left out.
     """
+    names = [n for n, of in field_kinds(kind).items() if isinstance(of, Kind)]
+    found = {n: value_of(config, f"{name}.{n}") for n in names}
+    found = {n: tuple(v) if isinstance(v, list) else v for n, v in found.items()}
+    return kind(**{n: v for n, v in found.items() if v is not None})
+
+
+def value_of(config: Mapping[str, Any], name: str) -> Any:
+    """A setting that a result was made with, whatever version made it; None: it is not told.
+
+    Args:
+        config: `Result.config`. name: dotted, as it is now.
+    """
     old = {new: was for was, new in OLD_NAMES.items()}
-    values: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        new = f"{name}.{field.name}"
-        for path in (new, old.get(new), f"{old.get(name)}.{field.name}"):
-            found = _found(config, path.split(".")) if path else None
-            if found is not None and not isinstance(found, dict):
-                found = tuple(found) if isinstance(found, list) else found
-                values[field.name] = _MEANS.get(path or "", {}).get(found, found)
-                break
-    return kind(**values)
+    group, _, last = name.rpartition(".")
+    for path in (name, old.get(name), f"{old[group]}.{last}" if group in old else None):
+        found = _found(config, path.split(".")) if path else None
+        if path and found is not None and not isinstance(found, Mapping):
+            return found if path == name else as_now(path, found)[1]
+    return None
+
+
+def as_now(name: str, value: Any) -> tuple[str, Any]:
+    """A setting of version 0.1, by its dotted name there, as it is called and said now."""
+    parts = name.split(".")
+    if name in _MEANS:
+        value = _MEANS[name].get(value, value)
+    for end in range(len(parts), 0, -1):
+        if new := OLD_NAMES.get(".".join(parts[:end])):
+            return ".".join([new, *parts[end:]]), value
+    return name, value
 
 
 def _found(config: Any, path: list[str]) -> Any:

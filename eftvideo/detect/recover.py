@@ -65,8 +65,8 @@ class Search:
         """
         if not self._cfg.enabled:
             return people
-        first, *others = (math.radians(t) for t in self._cfg.turns_deg)
-        turns_rad = ((first,), tuple(others))
+        every = [math.radians(t) for t in self._cfg.turns_deg]
+        turns_rad = (every[:1], every[1:])
         for seen in self._last.values():
             if not self._is_missing(seen, image, people, time_s):
                 continue

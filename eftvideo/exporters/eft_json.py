@@ -18,6 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from eftvideo.config import KeypointConfig
+from eftvideo.config.old_names import part_of
 from eftvideo.exporters import Scene, write_whole
 from eftvideo.exporters._motion import Motion, Up
 from eftvideo.geometry.camera import MIN_DEPTH_M, crop_view_rotation
@@ -52,7 +54,7 @@ class Model:
         Raises:
             VideoWriteError: it cannot be written.
         """
-        min_score = float((scene.result.config.get("eft") or {}).get("min_score", 0.3))
+        min_score = part_of(scene.result.config, "keypoints", KeypointConfig).min_score
         stem = Path(scene.result.source).stem
         entries = [e for p in scene.people for e in _entries(p, scene, min_score, stem)]
         entries.sort(key=lambda e: (e["imageName"], e["subjectId"]))

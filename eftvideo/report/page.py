@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -12,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from eftvideo.config import RunConfig
+from eftvideo.config.old_names import as_now, value_of
 from eftvideo.report.charts import TimeAxis, bars, css_colour, error_chart, measured, tracks_chart
 from eftvideo.report.pictures import Shot, Shots
 from eftvideo.results.result import Result
 from eftvideo.types import FILLED, REJECTED
 
 MAX_CHARTS = 12
-_SETTLED = ("eft.tune", "eft.learning_rate")
+_SETTLED = ("fit.eft.tune", "fit.eft.learning_rate")
 """Open by default; the run writes down what it chose for its regressor, so both always differ."""
 _STYLE = """
 :root{--ink:#1d2229;--soft:#626b77;--line:#dfe3e8;--card:#fff;--page:#f4f5f7;--bad:#d6332f;
@@ -103,10 +103,11 @@ def _section(title: str, content: str) -> str:
 
 
 def _subtitle(result: Result, num_frames: int) -> str:
+    method = value_of(result.config, "fit.method") or "?"
     words = (
         f"{result.width_px} x {result.height_px}, {float(result.fps):.5g} frames/s; "
         f"{num_frames} of {result.num_frames} frames read; "
-        f"method {result.config.get('method', '?')}; body {result.body_model.split()[0]}"
+        f"method {method}; body {result.body_model.split()[0]}"
     )
     return f'<p class="soft">{escape(words)}</p>'
 
@@ -230,14 +231,11 @@ def _speed(num_frames: int, timings_s: Mapping[str, float]) -> str:
 
 def _settings(result: Result) -> str:
     default = dict(_flat(RunConfig().to_dict()))
-    names = {f.name for f in dataclasses.fields(RunConfig)}
-    told = {k: v for k, v in result.config.items() if k in names}
-    facts = {k: v for k, v in result.config.items() if k not in names}
-    for name in _SETTLED:
-        default.pop(name, None)
-    lines = [(k, v, k in default and default[k] != v) for k, v in _flat(told)]
+    told = [(k, v) if k in default else as_now(k, v) for k, v in _flat(result.config)]
+    facts = [(k, v) for k, v in told if k not in default]
+    lines = [(k, v, k not in _SETTLED and default[k] != v) for k, v in told if k in default]
     changed = [line for line in lines if line[2]]
-    more = [(k, v, False) for k, v in _flat(facts | {"body_model": result.body_model})]
+    more = [(k, v, False) for k, v in (*facts, ("body_model", result.body_model))]
     return _section(
         "Settings",
         (_table(changed) if changed else '<p class="soft">All as they are by default.</p>')

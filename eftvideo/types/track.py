@@ -132,18 +132,26 @@ class Tracks:
 
     @classmethod
     def gather(cls, frames: Sequence[FrameDetections]) -> Tracks:
-        """The tracks of frames whose people have ids; people without (below 0) are left out."""
+        """The tracks of frames whose people have ids; people without (below 0) are left out.
+
+        An id that is used again behind a cut says nothing there: it gets a free one.
+        """
         timeline = Timeline.of(frames)
         people = stacked([f.people for f in frames])
         at = np.repeat(np.arange(len(frames)), [len(f.people) for f in frames])
-        shots = np.cumsum(timeline.is_cut)
-        order = np.argsort(people.track_id, kind="stable")
-        ids, starts = np.unique(people.track_id[order], return_index=True)
-        found = []
-        for track_id, rows in zip(ids.tolist(), np.split(order, starts[1:]), strict=False):
-            if track_id >= 0:
-                where = at[rows]
-                times, index = timeline.time_s[where], timeline.frame[where]
-                shot = int(shots[where[0]])
-                found.append(Track(track_id, shot, where, index, times, people.select(rows)))
-        return cls(timeline, tuple(found))
+        shots = np.cumsum(timeline.is_cut)[at]
+        order = np.lexsort((shots, people.track_id))
+        begins = (np.diff(people.track_id[order]) != 0) | (np.diff(shots[order]) != 0)
+        free = int(people.track_id.max(initial=0)) + 1
+        found: dict[int, Track] = {}
+        for rows in np.split(order, np.flatnonzero(begins) + 1):
+            track_id = int(people.track_id[rows[0]]) if len(rows) else -1
+            if track_id < 0:
+                continue
+            where, seen = at[rows], people.select(rows)
+            times, index = timeline.time_s[where], timeline.frame[where]
+            track = Track(track_id, int(shots[rows[0]]), where, index, times, seen)
+            if track_id in found:
+                track, free = track.named(free), free + 1
+            found[track.track_id] = track
+        return cls(timeline, ()).of(found.values())

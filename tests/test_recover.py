@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eftvideo.config import DetectConfig
-from eftvideo.detect import recover as lost
+from eftvideo.config import RunConfig
 from eftvideo.detect.close_ups import CloseUps
+from eftvideo.detect.recover import Search
 from eftvideo.types import Detections
+from tests.setup_case import setup_of
 
-CFG = DetectConfig()
+DETECT = RunConfig().detect
+RECOVER = DETECT.recover
 IMAGE = np.zeros((400, 600, 3), np.uint8)
 BOX = (250.0, 120.0, 330.0, 300.0)
 
@@ -45,9 +47,9 @@ class Shown(CloseUps):
         return out
 
 
-def searching(*answers, sightings=lost.MIN_SIGHTINGS, cfg=CFG, box=BOX, lean_px=0.0):
+def searching(*answers, told=(), sightings=RECOVER.min_sightings, box=BOX, lean_px=0.0):
     shown = Shown(*answers)
-    search = lost.Search(cfg, shown)
+    search = Search(setup_of(*told), shown)
     for n in range(sightings):
         search.remember(person(box, track_id=7, lean_px=lean_px), n / 30)
     return search, shown, sightings / 30
@@ -81,9 +83,9 @@ def test_nobody_is_searched_for_who_is_seen():
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param({"sightings": lost.MIN_SIGHTINGS - 1}, id="seen too seldom"),
+        pytest.param({"sightings": RECOVER.min_sightings - 1}, id="seen too seldom"),
         pytest.param({"box": (540.0, 120.0, 598.0, 300.0)}, id="leaving the picture"),
-        pytest.param({"cfg": replace(CFG, second_look="off")}, id="switched off"),
+        pytest.param({"told": ("detect.recover.enabled=no",)}, id="switched off"),
     ],
 )
 def test_when_nobody_is_searched_for(change):
@@ -94,7 +96,7 @@ def test_when_nobody_is_searched_for(change):
 
 def test_the_search_ends_after_a_while_and_at_a_cut():
     search, shown, now = searching(person())
-    assert len(search.with_lost(IMAGE, Detections.empty(), now + lost.MAX_LOST_S)) == 0
+    assert len(search.with_lost(IMAGE, Detections.empty(), now + RECOVER.max_lost_s)) == 0
     search.forget()
     assert len(search.with_lost(IMAGE, Detections.empty(), now)) == 0
     assert not shown.asked
@@ -106,7 +108,7 @@ def test_the_search_ends_after_a_while_and_at_a_cut():
         pytest.param(person(score=0.2), id="hardly a person"),
         pytest.param(person((20.0, 120.0, 100.0, 300.0)), id="somebody elsewhere"),
         pytest.param(
-            replace(person(), confidence=np.array([CFG.min_confidence / 2], np.float32)),
+            replace(person(), confidence=np.array([DETECT.min_confidence / 2], np.float32)),
             id="a weak box",
         ),
     ],
@@ -121,3 +123,26 @@ def test_somebody_else_who_is_seen_already_is_not_found_twice():
     neighbour = person((300.0, 120.0, 380.0, 300.0))
     search, _, now = searching(neighbour)
     assert len(search.with_lost(IMAGE, neighbour, now)) == 1
+
+
+def test_off_leaves_the_people_as_they_are():
+    search, shown, now = searching(person(), told=["detect.recover.enabled=no"])
+    others = person((20.0, 120.0, 100.0, 300.0))
+    assert search.with_lost(IMAGE, others, now) is others
+    assert not shown.asked
+
+
+def test_the_second_look_has_a_switch_of_its_own():
+    search, shown, now = searching(person(), told=["detect.second_look.enabled=no"])
+    assert len(search.with_lost(IMAGE, Detections.empty(), now)) == 1
+    assert len(shown.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("turns", "asked"), [("10", [10]), ("0,90,-90,180", [0, 90, -90, 180]), ("", [])]
+)
+def test_turns_are_those_that_are_told(turns, asked):
+    told = [f"detect.recover.turns_deg={turns}"]
+    search, shown, now = searching(Detections.empty(), told=told)
+    assert len(search.with_lost(IMAGE, Detections.empty(), now)) == 0
+    assert np.degrees([w.turn_rad for w in shown.asked]) == pytest.approx(asked)

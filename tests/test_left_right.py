@@ -3,10 +3,17 @@
 import numpy as np
 
 from eftvideo.geometry.skeletons import COCO17, mirror_index
-from eftvideo.track.left_right import mend_swaps, swapped_frames
-from eftvideo.types import Detections, FrameDetections
+from eftvideo.track import left_right, mend_left_right
+from eftvideo.types.track import Tracks
+from tests.setup_case import setup_of
+from tests.track_case import frames_of, one_track
 
 MIRROR = mirror_index(COCO17)
+BOX = np.array([250.0, 0.0, 450.0, 200.0])
+
+
+def swapped_frames(keypoints, side_px):
+    return left_right.swapped_frames(keypoints, side_px, setup_of())
 
 
 def walker(num=30):
@@ -60,27 +67,39 @@ def test_a_person_who_turns_round_is_left_alone():
 
 def test_short_tracks_and_nobody():
     assert swapped_frames(walker(1), np.full(1, 200.0)).tolist() == [[False, False]]
-    empty = FrameDetections(0, 0.0, Detections.empty(), False)
-    assert len(mend_swaps([empty])[0].people) == 0
+    assert len(mend_left_right(Tracks.gather(frames_of({}, 1)), setup_of())) == 0
 
 
 def test_only_the_swapped_frame_changes():
     track = walker(9).astype(np.float32)
     seen = track.copy()
     seen[4] = seen[4][MIRROR]
-    frames = [
-        FrameDetections(
-            t,
-            t / 30,
-            Detections(
-                np.array([[250, 0, 450, 200]], np.float32),
-                np.array([0.9], np.float32),
-                seen[t][None],
-                np.array([1]),
-            ),
-            False,
-        )
-        for t in range(9)
-    ]
-    mended = np.stack([f.people.keypoints[0] for f in mend_swaps(frames)])
-    assert np.array_equal(mended, track)
+    tracks = one_track(seen, BOX)
+    (mended,) = mend_left_right(tracks, setup_of()).people
+    assert np.array_equal(mended.keypoints, track)
+    assert np.array_equal(tracks.people[0].keypoints, seen)
+    assert np.array_equal(mended.xyxy, tracks.people[0].xyxy)
+
+
+def test_off_leaves_all_as_it_is():
+    track = walker(9)
+    track[4] = track[4][MIRROR]
+    tracks = one_track(track, BOX)
+    assert mend_left_right(tracks, setup_of("track.left_right.enabled=no")) is tracks
+    for other in ("outliers", "merge", "join", "unseen"):
+        (mended,) = mend_left_right(tracks, setup_of(f"track.{other}.enabled=no")).people
+        assert not np.array_equal(mended.keypoints, tracks.people[0].keypoints)
+
+
+def test_nobody_is_mended_by_another_shot():
+    """Two frames of one id, the wrong way round behind a cut: the same id, but who is to say?"""
+    track = walker(9)
+    track[6:] = track[6:][:, MIRROR]
+    for cuts, changed in (((), True), ((6,), False)):
+        tracks = one_track(track, BOX, cuts)
+        mended = mend_left_right(tracks, setup_of())
+        same = [
+            np.array_equal(a.keypoints, b.keypoints)
+            for a, b in zip(mended.people, tracks.people, strict=True)
+        ]
+        assert all(same) != changed

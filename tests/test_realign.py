@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from eftvideo.config import EftConfig
-from eftvideo.refine.realign import settle_rows
-from eftvideo.results.result import empty_rows
+from eftvideo.refine import realign_tracks
+from eftvideo.results.result import empty_rows, rows_of
 from eftvideo.types import FILLED
+from tests.refine_case import blank_rows, fits_of
+from tests.setup_case import SIZE, setup_of
 
-SIZE = (1280, 720)
 FOCAL, DEPTH, CROP = 1000.0, 5.0, 448.0
 
 
 def rows(num=20, off_px=(0.0, 0.0), seed=0):
     """Somebody who stands still; the keypoints are `off_px` from the body."""
     g = np.random.default_rng(seed)
-    out = {k: np.zeros((num, *v.shape[1:]), v.dtype) for k, v in empty_rows().items()}
+    out = blank_rows(num)
     body = g.normal(0, 0.3, (17, 3)) + np.array([0.2, -0.1, DEPTH])
     out["frame"], out["time_s"] = np.arange(num), np.arange(num) / 30.0
     out["track_id"][:] = 1
@@ -28,8 +28,10 @@ def rows(num=20, off_px=(0.0, 0.0), seed=0):
     return out
 
 
-def settle(given):
-    return settle_rows(given, given["track_id"], SIZE, EftConfig())
+def settle(given, *settings, cuts=()):
+    """The step on rows, with settings."""
+    fits = fits_of(given, int(given["frame"].max()) + 1, cuts)
+    return rows_of(realign_tracks(fits, setup_of(*settings, focal_length_px=FOCAL)))
 
 
 def moved_px(before, after):
@@ -70,6 +72,43 @@ def test_frames_without_evidence_follow_their_neighbours(hidden):
     np.testing.assert_allclose(moved[8:10, 0], moved[0, 0], rtol=0.02)
 
 
+def test_off_leaves_all_as_it_is():
+    given = rows(off_px=(30.0, -40.0))
+    fits = fits_of(given, 20)
+    off = setup_of("refine.realign.enabled=no", focal_length_px=FOCAL)
+    assert realign_tracks(fits, off) is fits and fits.is_posed
+    others = ("refine.smooth.enabled=no", "refine.gaps.enabled=no")
+    assert np.abs(moved_px(given, settle(given, *others))).min() > 20.0
+
+
+def test_only_the_place_is_another():
+    given = rows(off_px=(30.0, -40.0))
+    after = settle(given)
+    for name in given:
+        assert np.array_equal(after[name], given[name]) == (name != "transl"), name
+
+
+@pytest.mark.parametrize("wall", ["cut", "gap", "another person"])
+def test_nothing_is_mixed_across(wall):
+    """Half of the frames are off; those beside them stay."""
+    given = rows(num=20, off_px=(30.0, 0.0))
+    straight = rows(num=20)
+    given["keypoints2d"][10:] = straight["keypoints2d"][10:]
+    mixed = moved_px(given, settle(given))
+    assert 5.0 < mixed[10, 0] < 25.0, "of one stretch they are mixed"
+    cuts = ()
+    if wall == "cut":
+        cuts = (10,)
+    elif wall == "gap":
+        given["frame"][10:] += 1
+    else:
+        given["track_id"][10:] = 2
+    moved = moved_px(given, settle(given, cuts=cuts))
+    np.testing.assert_allclose(moved[:10, 0], 30.0 * (1 - 1.5 / 15), atol=0.1)
+    np.testing.assert_array_equal(moved[10:], 0.0)
+
+
 def test_nobody():
-    given = empty_rows()
-    assert len(settle(given)["transl"]) == 0
+    fits = fits_of(empty_rows(), 3)
+    assert realign_tracks(fits, setup_of()) is fits
+    assert len(rows_of(fits)["transl"]) == 0

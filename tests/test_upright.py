@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from eftvideo.config import DetectConfig
-from eftvideo.detect import yolo_pose
-from eftvideo.detect.close_ups import CLOSE_UP_PX, CloseUps
-from eftvideo.detect.upright import SecondLook, lean_rad, merge_sightings
+from eftvideo.config import RunConfig
+from eftvideo.detect import upright, yolo_pose
+from eftvideo.detect.close_ups import CloseUps
+from eftvideo.detect.upright import SecondLook
 from eftvideo.geometry.skeletons import COCO17
 from eftvideo.types import Detections
+from tests.setup_case import setup_of
 
-CFG = DetectConfig()
+CFG = RunConfig().detect
+CLOSE_UP_PX = CFG.close_ups.size_px
 SHOULDERS = [COCO17.index("left_shoulder"), COCO17.index("right_shoulder")]
 HIPS = [COCO17.index("left_hip"), COCO17.index("right_hip")]
 ANKLES = [COCO17.index("left_ankle"), COCO17.index("right_ankle")]
@@ -29,6 +30,14 @@ def somebody(lean_deg=0.0, score=0.9, middle=(300.0, 200.0)):
     turn = np.radians(lean_deg)
     xy = np.array(middle) + height[:, None] * [np.sin(turn), -np.cos(turn)]
     return np.column_stack([xy, np.full(17, score)])
+
+
+def lean_rad(keypoints):
+    return upright.lean_rad(keypoints, RunConfig().keypoints.min_score)
+
+
+def merge_sightings(sightings, side_px):
+    return upright.merge_sightings(sightings, side_px, setup_of())
 
 
 def people(*keypoints):
@@ -56,7 +65,7 @@ def test_lean_takes_the_lowest_part_that_is_seen():
     assert np.isnan(lean_rad(bent[None])).all()
 
 
-def look_with(answers, cfg=CFG):
+def look_with(answers, *settings):
     """A second look whose detector answers from `answers`; and what it was shown."""
     shown = []
 
@@ -69,7 +78,7 @@ def look_with(answers, cfg=CFG):
 
         return detect
 
-    return SecondLook(cfg, CloseUps(cfg, make)), shown
+    return SecondLook(setup_of(*settings), CloseUps(CFG, make)), shown
 
 
 def test_upright_people_are_not_looked_at_again():
@@ -77,10 +86,37 @@ def test_upright_people_are_not_looked_at_again():
     image = np.zeros((400, 600, 3), np.uint8)
     (same,) = look.again([image], [people(somebody(10.0))])
     assert not shown and np.array_equal(same.keypoints, people(somebody(10.0)).keypoints)
-    for which, count in (("all", 2), ("off", 0)):
-        look, shown = look_with(lambda image: Detections.empty(), replace(CFG, second_look=which))
+    for setting, count in (("whom=all", 2), ("enabled=no", 0)):
+        look, shown = look_with(lambda image: Detections.empty(), f"detect.second_look.{setting}")
         look.again([image], [people(somebody(10.0))])
         assert len(shown) == count
+
+
+def test_off_leaves_the_people_as_they_are():
+    image, leaning = np.zeros((400, 600, 3), np.uint8), people(somebody(60.0), somebody(-80.0))
+    off = ("detect.second_look.enabled=no", "detect.second_look.whom=all")
+    look, shown = look_with(lambda image: people(somebody()), *off)
+    (same,) = look.again([image], [leaning])
+    assert not shown
+    for name, value in vars(leaning).items():
+        assert np.array_equal(getattr(same, name), value), name
+
+
+def test_the_search_for_the_lost_has_a_switch_of_its_own():
+    image = np.zeros((400, 600, 3), np.uint8)
+    look, shown = look_with(lambda image: Detections.empty(), "detect.recover.enabled=no")
+    look.again([image], [people(somebody(60.0))])
+    assert len(shown) == 2
+
+
+def test_turns_are_those_that_are_told():
+    image = np.zeros((400, 600, 3), np.uint8)
+    for turns, count in (("", 0), ("0", 1), ("-20,0,20", 3)):
+        told = f"detect.second_look.turns_deg={turns}"
+        look, shown = look_with(lambda image: Detections.empty(), told)
+        (same,) = look.again([image], [people(somebody(60.0))])
+        assert len(shown) == count
+        assert same.keypoints == pytest.approx(people(somebody(60.0)).keypoints, abs=1e-3)
 
 
 def test_what_the_close_ups_show_comes_back_to_its_place_in_the_frame():
@@ -154,7 +190,8 @@ def test_the_sample_photo_turned(turn_deg):
     truth = upright.select(np.argsort(-upright.confidence)[:3]).keypoints.astype(float)
     truth[..., :2] = truth[..., :2] @ turn[:, :2].T + turn[:, 2]
     (first,) = detector.detect([turned])
-    look = SecondLook(CFG, CloseUps(CFG, lambda cfg: yolo_pose.Model(cfg, "cpu").detect))
+    close_ups = CloseUps(CFG, lambda cfg: yolo_pose.Model(cfg, "cpu").detect)
+    look = SecondLook(setup_of(), close_ups)
     (again,) = look.again([turned], [first])
     before, after = [], []
     for known in truth:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from eftvideo.config import DetectConfig
 from eftvideo.errors import ConfigError
-from eftvideo.track import link as tracks
-from eftvideo.types import Detections, FrameDetections
+from eftvideo.track import drop_unseen, link_tracks
+from eftvideo.track.link import drop_unlikely, join_pieces, merge_duplicates
+from eftvideo.types.track import Tracks
+from eftvideo.types.track_table import track_table
+from tests.setup_case import setup_of
+from tests.track_case import frames_of, seen
 
-FPS = 25.0
-CFG = DetectConfig()
 _RNG = np.random.default_rng(0)
 STANDING = np.column_stack([_RNG.uniform(0.1, 0.9, 17), np.linspace(0.0, 1.0, 17)])
 """Keypoints as shares of the box."""
@@ -28,34 +27,8 @@ def person(x, y=100.0, side=100.0, pose=STANDING, score=0.9, joint_score=0.9):
     return xyxy, score, keypoints
 
 
-def frames_of(people, count, cuts=()):
-    """`people`: {id: {frame: row}}."""
-    out = []
-    for at in range(count):
-        here = [(i, rows[at]) for i, rows in people.items() if at in rows]
-        out.append(
-            FrameDetections(
-                at,
-                at / FPS,
-                Detections(
-                    np.array([r[0] for _, r in here], np.float32).reshape(-1, 4),
-                    np.array([r[1] for _, r in here], np.float32),
-                    np.array([r[2] for _, r in here], np.float32).reshape(-1, 17, 3),
-                    np.array([i for i, _ in here], np.int64),
-                ),
-                at in cuts,
-            )
-        )
-    return out
-
-
-def seen(frames):
-    """{id: list of the frames it is in}."""
-    out = {}
-    for at, frame in enumerate(frames):
-        for i in frame.people.track_id.tolist():
-            out.setdefault(i, []).append(at)
-    return out
+def gathered(people, count, cuts=()):
+    return Tracks.gather(frames_of(people, count, cuts))
 
 
 def walk(start, stop, speed=4.0, **kwargs):
@@ -64,8 +37,9 @@ def walk(start, stop, speed=4.0, **kwargs):
 
 def test_pieces_of_a_walk_are_joined_and_numbered_from_one():
     frames = frames_of({7: walk(0, 20), 9: walk(30, 50)}, 50)
-    out = tracks.clean_tracks(frames, CFG)
+    out = link_tracks(frames, setup_of())
     assert seen(out) == {1: [*range(20), *range(30, 50)]}
+    assert set(out.people[0].seen.track_id) == {1}
 
 
 @pytest.mark.parametrize(
@@ -81,10 +55,10 @@ def test_pieces_of_a_walk_are_joined_and_numbered_from_one():
     ],
 )
 def test_other_people_are_not_joined(later, cuts):
-    frames = frames_of({1: walk(0, 20, y=100.0), 2: later}, 80, cuts)
+    tracks = gathered({1: walk(0, 20, y=100.0), 2: later}, 80, cuts)
     if not cuts and 19 in later:  # far from the first one where both are seen
-        frames = frames_of({1: walk(0, 20), 2: walk(19, 50, y=240.0)}, 80)
-    assert len(seen(tracks.join_pieces(frames, CFG.max_gap_s))) == 2
+        tracks = gathered({1: walk(0, 20), 2: walk(19, 50, y=240.0)}, 80)
+    assert len(join_pieces(tracks, setup_of())) == 2
 
 
 @pytest.mark.parametrize(
@@ -98,17 +72,15 @@ def test_other_people_are_not_joined(later, cuts):
 def test_somebody_who_curls_up_and_stretches_stays_the_same(begins, x, ids):
     curled = {at: person(120.0, 130.0, side=40.0, pose=BENT) for at in range(10)}
     stretched = {at: person(x, 100.0, side=110.0) for at in range(begins, begins + 12)}
-    frames = frames_of({1: curled, 2: stretched}, 32)
-    assert len(seen(tracks.join_pieces(frames, CFG.max_gap_s))) == ids
+    tracks = gathered({1: curled, 2: stretched}, 32)
+    assert len(join_pieces(tracks, setup_of())) == ids
 
 
 def test_a_piece_fills_the_gap_of_another():
     rows = walk(0, 40)
     outer = {at: row for at, row in rows.items() if not 15 <= at < 25}
     inner = {at: rows[at] for at in range(15, 25)}
-    assert seen(tracks.join_pieces(frames_of({1: outer, 2: inner}, 40), 1.0)) == {
-        1: list(range(40))
-    }
+    assert seen(join_pieces(gathered({1: outer, 2: inner}, 40), setup_of())) == {1: list(range(40))}
 
 
 def test_crossing_pieces_go_on_in_their_own_direction():
@@ -121,10 +93,11 @@ def test_crossing_pieces_go_on_in_their_own_direction():
         3: {at: r for at, r in right.items() if at > 25},
         4: {at: r for at, r in left.items() if at > 25},
     }
-    out = tracks.join_pieces(frames_of(people, 40), 1.0)
+    out = join_pieces(gathered(people, 40), setup_of())
     assert seen(out) == {i: [at for at in range(40) if at not in cut_out] for i in (1, 2)}
-    last = out[-1].people
-    assert last.xyxy[last.track_id == 1][0, 0] > last.xyxy[last.track_id == 2][0, 0]
+    first, second = out.people
+    assert first.at[-1] == second.at[-1] == 39
+    assert first.xyxy[-1, 0] > second.xyxy[-1, 0]
 
 
 def test_two_boxes_on_one_person_become_the_better_one():
@@ -135,16 +108,18 @@ def test_two_boxes_on_one_person_become_the_better_one():
         xyxy = xyxy.copy()
         xyxy[3] -= 45.0
         half[at] = (xyxy, 0.9 if at == 7 else 0.4, keypoints + np.float32([1, 1, 0]))
-    out = tracks.merge_duplicates(frames_of({4: whole, 6: half}, 30))
+    out = merge_duplicates(gathered({4: whole, 6: half}, 30), setup_of())
     assert seen(out) == {4: list(range(30))}
-    assert out[7].people.confidence[0] == np.float32(0.9)
-    assert out[8].people.confidence[0] == np.float32(0.8)
+    (person,) = out.people
+    assert person.seen.confidence[7] == np.float32(0.9)
+    assert person.seen.confidence[8] == np.float32(0.8)
+    assert set(person.seen.track_id) == {4}
 
 
 def test_a_child_before_an_adult_is_not_a_duplicate():
     adult = {at: person(50.0, side=200.0) for at in range(20)}
     child = {at: person(65.0, y=180.0, side=110.0) for at in range(20)}
-    assert set(seen(tracks.merge_duplicates(frames_of({1: adult, 2: child}, 20)))) == {1, 2}
+    assert set(seen(merge_duplicates(gathered({1: adult, 2: child}, 20), setup_of()))) == {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +134,7 @@ def test_a_child_before_an_adult_is_not_a_duplicate():
 )
 def test_flicker_and_ghosts_go(length, score, joint_score, stays):
     rows = {at: person(50.0, score=score, joint_score=joint_score) for at in range(length)}
-    assert seen(tracks.drop_unlikely(frames_of({3: rows}, 30), CFG)) == (
+    assert seen(drop_unlikely(gathered({3: rows}, 30), setup_of())) == (
         {3: list(range(length))} if stays else {}
     )
 
@@ -168,8 +143,8 @@ def test_who_has_all_but_left_the_picture_is_not_seen_any_more():
     rows = walk(0, 20)
     for at in (8, 18, 19):
         rows[at][2][3:, 2] = 0.2
-    frames = tracks.drop_unseen(frames_of({1: rows, 2: walk(0, 20, y=300.0)}, 20))
-    assert seen(frames) == {1: [*range(8), *range(9, 18)], 2: list(range(20))}
+    tracks = drop_unseen(gathered({1: rows, 2: walk(0, 20, y=300.0)}, 20), setup_of())
+    assert seen(tracks) == {1: [*range(8), *range(9, 18)], 2: list(range(20))}
 
 
 def test_ids_do_not_depend_on_who_is_kept():
@@ -179,43 +154,85 @@ def test_ids_do_not_depend_on_who_is_kept():
         10: walk(9, 30, y=600.0),
     }
     frames = frames_of(people, 30)
-    assert {i: at[0] for i, at in seen(tracks.clean_tracks(frames, CFG)).items()} == {
+    assert {i: at[0] for i, at in seen(link_tracks(frames, setup_of())).items()} == {
         1: 0,
         2: 5,
         3: 9,
     }
-    two = tracks.clean_tracks(frames, replace(CFG, max_people=2))
-    assert set(seen(two)) == {2, 3}
-    assert set(seen(tracks.clean_tracks(frames, replace(CFG, track_ids=(1, 3))))) == {1, 3}
+    assert set(seen(link_tracks(frames, setup_of("track.max_people=2")))) == {2, 3}
+    assert set(seen(link_tracks(frames, setup_of("track.track_ids=1,3")))) == {1, 3}
 
 
 def test_an_unknown_id_is_refused_with_those_there_are():
     frames = frames_of({1: walk(0, 30), 2: walk(0, 30, y=400.0)}, 30)
     with pytest.raises(ConfigError, match=r"no track 5 .* choose from 1, 2$"):
-        tracks.clean_tracks(frames, replace(CFG, track_ids=(1, 5)))
-    with pytest.raises(ConfigError, match="max_people must be 1 or more"):
-        tracks.keep_largest(frames, 0)
+        link_tracks(frames, setup_of("track.track_ids=1,5"))
+    with pytest.raises(ConfigError, match="max_people must be a whole number of 1 or more"):
+        setup_of("track.max_people=0")
 
 
 def test_nobody_in_the_clip():
-    frames = frames_of({}, 10)
-    out = tracks.clean_tracks(frames, CFG)
-    assert [len(f.people) for f in out] == [0] * 10
-    assert tracks.track_table(out) == []
-    assert tracks.clean_tracks([], CFG) == []
+    out = link_tracks(frames_of({}, 10), setup_of())
+    assert len(out) == 0 and len(out.timeline) == 10
+    assert track_table(out) == []
+    nothing = link_tracks([], setup_of())
+    assert len(nothing) == len(nothing.timeline) == 0
+    assert len(drop_unseen(nothing, setup_of())) == 0
 
 
 def test_the_input_is_left_alone_and_people_without_a_track_go():
     frames = frames_of({-1: walk(0, 30), 5: walk(0, 30, y=400.0)}, 30)
-    out = tracks.clean_tracks(frames, CFG)
-    assert seen(frames).keys() == {-1, 5}
+    out = link_tracks(frames, setup_of())
+    assert all(f.people.track_id.tolist() == [-1, 5] for f in frames)
     assert seen(out) == {1: list(range(30))}
 
 
 def test_table():
-    frames = frames_of({1: walk(5, 15, score=0.5), 2: walk(10, 30, y=400.0)}, 30)
-    first, second = tracks.track_table(frames)
+    tracks = gathered({1: walk(5, 15, score=0.5), 2: walk(10, 30, y=400.0)}, 30)
+    first, second = track_table(tracks)
     assert (first.track_id, first.num_frames, first.first_frame, first.last_frame) == (1, 10, 5, 14)
     assert (first.start_s, first.seconds) == pytest.approx((0.2, 0.36))
     assert first.mean_score == pytest.approx(0.5)
     assert (second.track_id, second.num_frames) == (2, 20)
+
+
+def everything():
+    """A walk in two pieces, a second box on it, flicker, and somebody who has all but left."""
+    whole = walk(0, 50)
+    pieces = {1: {at: whole[at] for at in range(20)}, 2: {at: whole[at] for at in range(30, 50)}}
+    double = {3: {at: whole[at] for at in range(5, 15)}}
+    flicker = {4: {at: person(300.0, 300.0, score=0.5) for at in range(3)}}
+    leaving = {5: walk(0, 50, y=600.0)}
+    for at in range(40, 50):
+        leaving[5][at][2][3:, 2] = 0.2
+    return frames_of(pieces | double | flicker | leaving, 50)
+
+
+def test_every_step_alone():
+    """What each is for, and that it leaves all as it is when it is off."""
+    tracks = Tracks.gather(everything())
+    for step, group, left in (
+        (merge_duplicates, "merge", {1: 20, 2: 20, 4: 3, 5: 50}),
+        (join_pieces, "join", {1: 40, 3: 10, 4: 3, 5: 50}),
+        (drop_unlikely, "unlikely", {1: 20, 2: 20, 3: 10, 5: 50}),
+        (drop_unseen, "unseen", {1: 20, 2: 20, 3: 10, 4: 3, 5: 40}),
+    ):
+        assert {i: len(at) for i, at in seen(step(tracks, setup_of())).items()} == left, group
+        assert step(tracks, setup_of(f"track.{group}.enabled=no")) is tracks, group
+
+
+@pytest.mark.parametrize(
+    ("off", "lengths"),
+    [
+        ((), [40, 50]),
+        (("merge",), [40, 10, 50]),
+        (("join",), [20, 50, 20]),
+        (("unlikely",), [40, 3, 50]),
+        (("merge", "join", "unlikely"), [20, 3, 50, 20, 10]),
+    ],
+)
+def test_no_step_needs_another(off, lengths):
+    out = link_tracks(everything(), setup_of(*(f"track.{group}.enabled=no" for group in off)))
+    assert sorted(map(len, out.people)) == sorted(lengths)
+    assert [t.track_id for t in out.people] == list(range(1, len(lengths) + 1))
+    assert [t.at[0] for t in out.people] == sorted(t.at[0] for t in out.people)
