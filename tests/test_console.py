@@ -17,7 +17,7 @@ from eftvideo.cli.doctor import Check
 from eftvideo.config import RenderConfig, RunConfig
 from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.progress import Progress
-from eftvideo.track.link import TrackRow
+from eftvideo.types.track_table import TrackRow
 from eftvideo.weights.locate import WeightSpec, WeightStatus
 
 TRACKS = [TrackRow(1, 88, 0, 87, 0.0, 2.9, 0.804), TrackRow(12, 9, 3, 11, 0.1, 0.27, 0.5)]
