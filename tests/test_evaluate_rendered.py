@@ -28,7 +28,7 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 from rendered import Clip, Person, draw_clip
 from eftvideo.bodies import load_body
-from eftvideo.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.motions import MotionLibrary
 folder = Path(sys.argv[2])
 library = MotionLibrary(folder / "poses.npz", held_out=True)
 people = (

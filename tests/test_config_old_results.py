@@ -1,4 +1,4 @@
-"""What version 0.1 called its settings: still understood where people and files say it."""
+"""What results of version 0.1 say of their settings, read as it is said now."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from eftvideo.config import (
     ClipConfig,
     DetectConfig,
     DrawConfig,
-    EftConfig,
     KeypointConfig,
-    RenderConfig,
     RunConfig,
-    SmoothConfig,
     TrackConfig,
 )
-from eftvideo.config.dotted import leaves, set_values
-from eftvideo.config.old_names import OLD_NAMES, as_now, part_of, value_of
-from eftvideo.errors import ConfigError
+from eftvideo.config.dotted import set_values
+from eftvideo.config.old_names import as_now, part_of, value_of
 
-KNOWN = leaves(RunConfig())
 OLD = {
     "body": None,
     "clip": {"start_s": 1.0, "end_s": None, "stride": 2},
@@ -32,49 +27,6 @@ OLD = {
     "shape": "per-frame",
     "smooth": {"strength": 0.5, "fill_gaps": False},
 }
-
-
-def test_every_name_leads_to_a_setting_or_a_group():
-    groups = {
-        ".".join(name.split(".")[:n]) for name in KNOWN for n in range(1, name.count(".") + 1)
-    }
-    for new in OLD_NAMES.values():
-        assert new in KNOWN or new in groups, new
-
-
-def test_a_configuration_is_made_with_old_names():
-    cfg = RunConfig(
-        method="regress",
-        warm_start=False,
-        shape="per-frame",
-        piece_frames=4,
-        eft=EftConfig(num_steps=3),
-        smooth=SmoothConfig(strength=0.5),
-        render=RenderConfig(enabled=False),
-    )
-    names = ("fit.method=regress", "fit.warm_start=no", "fit.shape.enabled=no")
-    more = ("fit.chunks.num_frames=4", "fit.eft.num_steps=3", "refine.smooth.strength=0.5")
-    assert cfg == set_values(RunConfig(), [*names, *more, "draw.enabled=no"])
-    assert RenderConfig is DrawConfig
-
-
-def test_unknown_names_are_pythons_own_error():
-    with pytest.raises(TypeError, match="unexpected keyword argument 'glow'"):
-        RunConfig(glow=3)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"method": "magic"}, "fit.method must be one of"),
-        ({"shape": "per-decade"}, "fit.shape.enabled must be true or false"),
-        ({"piece_frames": 0}, "fit.chunks.num_frames must be a whole number of 1 or more"),
-        ({"eft": 3}, "fit.eft must be of class EftConfig"),
-    ],
-)
-def test_values_of_old_names_are_checked_too(given, message):
-    with pytest.raises(ConfigError, match=message):
-        RunConfig(**given)
 
 
 def test_parts_of_an_old_result():
