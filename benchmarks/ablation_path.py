@@ -26,7 +26,7 @@ from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.geometry.camera import Camera
 from eftvideo.progress import Progress
-from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
+from eftvideo.refine import fill_gaps, smooth_tracks
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor
 from eftvideo.results.result import Result
@@ -171,11 +171,6 @@ def refine(fits: Fits, setup: Setup) -> tuple[Fits, Acted]:
     fits = smooth_tracks(fits, setup)
     if cfg.smooth.enabled:
         acted["refine.smooth.enabled"] = sum(map(len, fits.people))
-    before, fits = fits, realign_tracks(fits, setup)
-    if cfg.realign.enabled:
-        pairs = zip(before.people, fits.people, strict=True)
-        moved = [(a.bodies.transl != b.bodies.transl).any(1).sum() for a, b in pairs]
-        acted["refine.realign.enabled"] = int(sum(moved))
     return posed(fits, setup), acted
 
 

@@ -21,7 +21,6 @@ SWITCHES = (
     "fit.accept.enabled",
     "refine.gaps.enabled",
     "refine.smooth.enabled",
-    "refine.realign.enabled",
 )
 """In the order in which they act."""
 ACTED = {
@@ -38,7 +37,6 @@ ACTED = {
     "fit.accept.enabled": "person-frames",
     "refine.gaps.enabled": "person-frames",
     "refine.smooth.enabled": "person-frames",
-    "refine.realign.enabled": "person-frames",
 }
 """In what it is counted how often each acted."""
 CANNOT = {

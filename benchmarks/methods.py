@@ -13,7 +13,6 @@ from eftvideo.config import (
     DrawConfig,
     EftConfig,
     GapConfig,
-    RealignConfig,
     RefineConfig,
     RunConfig,
     SmoothConfig,
@@ -31,7 +30,7 @@ def with_fit(cfg: RunConfig, **changes: Any) -> RunConfig:
 
 
 SHIPPED = RunConfig(draw=DrawConfig(enabled=False), device="cpu")
-NOT_SMOOTHED = RefineConfig(smooth=SmoothConfig(enabled=False), realign=RealignConfig(False))
+NOT_SMOOTHED = RefineConfig(smooth=SmoothConfig(enabled=False))
 AS_FITTED = replace(NOT_SMOOTHED, gaps=GapConfig(enabled=False))
 SMPLIFY_BEST = replace(
     SmplifyConfig(),

@@ -13,7 +13,7 @@ from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.geometry.camera import Camera
 from eftvideo.progress import Progress
-from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
+from eftvideo.refine import fill_gaps, smooth_tracks
 from eftvideo.regressors import Regressor
 from eftvideo.results.result import Result
 from eftvideo.setup import Setup
@@ -41,7 +41,7 @@ def fit_people(tracks: Tracks, setup: Setup, clip: Iterable[VideoFrame] | None =
 
 def refined(fits: Fits, setup: Setup) -> Fits:
     """Gaps filled, smoothed and put back, as far as the configuration says so."""
-    for refine in (fill_gaps, smooth_tracks, realign_tracks, posed):
+    for refine in (fill_gaps, smooth_tracks, posed):
         fits = refine(fits, setup)
     return fits
 

@@ -11,7 +11,7 @@ from eftvideo.fit import fit_tracks
 from eftvideo.fit.records import posed
 from eftvideo.outputs import Outputs
 from eftvideo.progress import Progress
-from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
+from eftvideo.refine import fill_gaps, smooth_tracks
 from eftvideo.report.write import write_report
 from eftvideo.results.result import Result
 from eftvideo.setup import Setup
@@ -48,7 +48,7 @@ def run_video(
             tracks = mend(tracks, setup)
         progress.found(track_table(tracks))
         fits = fit_tracks(tracks, setup, progress, clip)
-        for refine in (fill_gaps, smooth_tracks, realign_tracks, posed):
+        for refine in (fill_gaps, smooth_tracks, posed):
             fits = refine(fits, setup)
         result = Result.of(fits, setup.header(clip.info, clip.failures), progress.seconds)
         out.save(result)

@@ -34,7 +34,7 @@ OLD = {
     "--shape per-track": "--set fit.shape.enabled=yes",
     "--shape per-frame": "--set fit.shape.enabled=no",
     "--smooth 0.5": "--set refine.smooth.strength=0.5",
-    "--no-smooth": "--set refine.smooth.enabled=no --set refine.realign.enabled=no",
+    "--no-smooth": "--set refine.smooth.enabled=no",
     "--fill-gaps": "--set refine.gaps.enabled=yes",
     "--no-fill-gaps": "--set refine.gaps.enabled=no",
     "--weights-camera spin": "--set weights_camera=spin",

@@ -99,7 +99,7 @@ def test_long_gaps_cuts_and_other_people_are_not_bridged():
 def test_off_leaves_all_as_it_is():
     fits = clip(rows_at([0, 1, 4, 5]), 6)
     assert fill_gaps(fits, 0.5, "refine.gaps.enabled=no") is fits
-    others = ("refine.smooth.enabled=no", "refine.realign.enabled=no")
+    others = ("refine.smooth.enabled=no",)
     assert len(rows_of(fill_gaps(fits, 0.5, *others))["frame"]) == 6
 
 

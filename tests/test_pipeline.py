@@ -26,7 +26,7 @@ from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video
 from eftvideo.weights import locate as weights
 
-AS_FITTED = tuple(f"refine.{step}.enabled=no" for step in ("gaps", "smooth", "realign"))
+AS_FITTED = tuple(f"refine.{step}.enabled=no" for step in ("gaps", "smooth"))
 SHORT = (*AS_FITTED, "clip.end_s=0.1")
 """The first three frames, as they were fitted."""
 

@@ -6,15 +6,15 @@ import torch
 
 from eftvideo.fit.records import posed
 from eftvideo.geometry.rotations import axis_angle_to_matrix
-from eftvideo.refine import fill_gaps, realign_tracks, smooth_tracks
+from eftvideo.refine import fill_gaps, smooth_tracks
 from eftvideo.results.result import empty_rows, rows_of, typed_rows
 from eftvideo.types import FILLED, FITTED, REJECTED, SmplParams
 from tests.refine_case import blank_rows, fits_of
 from tests.setup_case import SIZE, setup_of
 
 FOCAL = 1400.0
-NO_SMOOTHING = ("refine.smooth.strength=0", "refine.realign.enabled=no")
-ALL_OFF = tuple(f"refine.{step}.enabled=no" for step in ("gaps", "smooth", "realign"))
+NO_SMOOTHING = ("refine.smooth.strength=0",)
+ALL_OFF = tuple(f"refine.{step}.enabled=no" for step in ("gaps", "smooth"))
 
 
 def told(*settings):
@@ -22,7 +22,7 @@ def told(*settings):
 
 
 def steps(fits, setup):
-    for step in (fill_gaps, smooth_tracks, realign_tracks, posed):
+    for step in (fill_gaps, smooth_tracks, posed):
         fits = step(fits, setup)
     return fits
 
@@ -170,10 +170,10 @@ def test_rejected_fits_are_trusted_less(walk):
     assert error(marked).mean() < error(wrong).mean()
 
 
-@pytest.mark.parametrize("step", [fill_gaps, smooth_tracks, realign_tracks])
+@pytest.mark.parametrize("step", [fill_gaps, smooth_tracks])
 def test_each_step_off_leaves_its_input(walk, step):
     """And on it does not, whatever the others are."""
-    name = {fill_gaps: "gaps", smooth_tracks: "smooth", realign_tracks: "realign"}[step]
+    name = {fill_gaps: "gaps", smooth_tracks: "smooth"}[step]
     rows = {k: np.delete(v, [10, 11], axis=0) for k, v in walk[0].items()}
     rows["transl"] = rows["transl"] + np.float32([0.2, 0.0, 0.0])
     for is_posed in (True, False):
@@ -181,22 +181,6 @@ def test_each_step_off_leaves_its_input(walk, step):
         assert step(fits, told(f"refine.{name}.enabled=no")) is fits
         others = [o for o in ALL_OFF if f".{name}." not in o]
         assert step(fits, told(*others)) is not fits
-
-
-def test_realign_does_without_smoothing(walk):
-    """Without smoothing bodies are put back all the same; only both off leave them."""
-    rows = dict(walk[0])
-    rows["transl"] = rows["transl"] + np.float32([0.2, 0.0, 0.0])
-    rows = refresh(rows)
-    for smoothing in ("refine.smooth.enabled=no", "refine.smooth.strength=0"):
-        back = polish(rows, smoothing)
-        assert np.abs(back["transl"][:, 0] - walk[0]["transl"][:, 0]).mean() < 0.05
-        assert np.array_equal(back["body_pose"], rows["body_pose"])
-        left = polish(rows, smoothing, "refine.realign.enabled=no")
-        assert np.array_equal(left["transl"], rows["transl"])
-    smoothed = polish(rows, "refine.realign.enabled=no")
-    assert np.abs(smoothed["transl"][:, 0] - rows["transl"][:, 0]).mean() < 0.05
-    assert not np.array_equal(smoothed["body_pose"], rows["body_pose"])
 
 
 def test_posed_only_where_something_changed(walk, body, monkeypatch):
@@ -210,14 +194,14 @@ def test_posed_only_where_something_changed(walk, body, monkeypatch):
     fits = fits_of(walk[0], 30)
     assert posed(fits, told()) is fits
     assert steps(fits, told(*ALL_OFF)) is fits and not asked
-    for on, times in (("gaps", 0), ("smooth", 1), ("realign", 1)):
+    for on, times in (("gaps", 0), ("smooth", 1)):
         asked.clear()
         off = [o for o in ALL_OFF if f".{on}." not in o]
         assert steps(fits, told(*off)).is_posed
         assert asked == [30] * times, on
     asked.clear()
     assert steps(fits, told()).is_posed
-    assert asked == [30] * 2, "once for those who are put back, once for what is written"
+    assert asked == [30], "once, for what is written"
 
 
 def test_posed_leaves_what_does_not_follow(walk):

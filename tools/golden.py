@@ -38,7 +38,7 @@ CLIPS: dict[str, tuple[str, int]] = {
     "nobody": (f"{HALF},crop=96:96:0:0", 8),
 }
 """ffmpeg's filters on the example clip, and how many frames."""
-AS_FITTED = ("--set", "refine.smooth.enabled=no", "--set", "refine.realign.enabled=no")
+AS_FITTED = ("--set", "refine.smooth.enabled=no")
 CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "people": ("people", ()),
     "crowd": ("crowd", ()),

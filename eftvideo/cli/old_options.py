@@ -16,7 +16,7 @@ _FLAGS = {
     "--no-warm-start": "--set fit.warm_start=no",
     "--smplify-prior": "--set fit.smplify.prior=yes",
     "--no-smplify-prior": "--set fit.smplify.prior=no",
-    "--no-smooth": "--set refine.smooth.enabled=no --set refine.realign.enabled=no",
+    "--no-smooth": "--set refine.smooth.enabled=no",
     "--fill-gaps": "--set refine.gaps.enabled=yes",
     "--no-fill-gaps": "--set refine.gaps.enabled=no",
 }

@@ -7,7 +7,7 @@ from eftvideo.config.detect import DetectConfig, KeypointConfig
 from eftvideo.config.draw import DrawConfig, DrawMode, OutputKind, RerenderConfig
 from eftvideo.config.fit import AcceptConfig, CropConfig, FitConfig, Method, ShapeConfig
 from eftvideo.config.methods import PUBLISHED_EFT, EftConfig, SmplifyConfig
-from eftvideo.config.refine import GapConfig, RealignConfig, RefineConfig, SmoothConfig
+from eftvideo.config.refine import GapConfig, RefineConfig, SmoothConfig
 from eftvideo.config.run import RunConfig
 from eftvideo.config.track import TrackConfig
 
@@ -27,7 +27,6 @@ __all__ = [
     "KeypointConfig",
     "Method",
     "OutputKind",
-    "RealignConfig",
     "RefineConfig",
     "RenderConfig",
     "RerenderConfig",

@@ -1,4 +1,4 @@
-"""After the fit: gaps, smoothing, and bodies put back onto their people."""
+"""After the fit: gaps and smoothing."""
 
 from __future__ import annotations
 
@@ -45,21 +45,8 @@ class SmoothConfig:
 
 
 @dataclass(frozen=True)
-class RealignConfig:
-    """After smoothing, bodies are put back onto people who fall or jump fast."""
-
-    enabled: bool = True
-    dead_px: NotNegative = 1.5
-    """Bodies that are off by less stay, px of a 224 px crop: that much is the detector's own
-    noise."""
-    bandwidth_s: NotNegative = 0.03
-    """The shift is smoothed a little, as it is the mean of noisy keypoints."""
-
-
-@dataclass(frozen=True)
 class RefineConfig:
     """What is done to whole tracks after the fit."""
 
     gaps: GapConfig = field(default_factory=GapConfig)
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
-    realign: RealignConfig = field(default_factory=RealignConfig)
