@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from eftvideo.config.values import NotNegative, Range
+from eftvideo.config.values import NotNegative, Positive, Range
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class SmoothConfig:
     """A joint's window is at most this many sizes longer than its own motion allows."""
     depth_factor: float = 4.0
     """Windows along the ray over those across it: depth is what one camera knows least."""
+    level_min_s: NotNegative = 0.034
+    """A frame takes the shortest window of its neighbours within this time."""
+    level_blur_s: Positive = 0.05
+    """Lengths then change gradually: standard deviation of the mean over neighbours."""
     shape_bandwidth_s: float = 0.5
     """Window for the shape, which hardly changes."""
     rejected_weight: float = 0.3

@@ -24,6 +24,8 @@ class JoinConfig:
     """Pieces of one person are joined over gaps of up to `detect.max_gap_s`."""
 
     enabled: bool = True
+    min_joints: Count = 4
+    """With fewer keypoints in common, two poses cannot be compared."""
     end_s: NotNegative = 0.25
     """Sightings this near to a gap are compared across it."""
     velocity_s: NotNegative = 0.25

@@ -25,8 +25,6 @@ _RIDGE = 1e-3
 """Keeps the polynomial from running away where a window holds few frames."""
 _MIN_NOISE = 1e-5
 """Noise of channels that do not move at all, so that nothing divides by zero."""
-_LEVEL_MIN_S, _LEVEL_BLUR_S = 0.034, 0.05
-"""A frame takes the shortest window of its neighbours; lengths then change gradually."""
 
 
 @dataclass(frozen=True)
@@ -167,11 +165,11 @@ class _Adaptive:
 
     def _gradual(self, levels: Tensor) -> Tensor:
         """(T, C) levels that change little from frame to frame."""
-        near = _Window.around(self.time_s, self.segment, _LEVEL_MIN_S)
+        near = _Window.around(self.time_s, self.segment, self.cfg.level_min_s)
         seen = levels[near.index].masked_fill(~near.inside[..., None], torch.inf)
         levels = seen.amin(dim=1)
-        near = _Window.around(self.time_s, self.segment, _REACH * _LEVEL_BLUR_S)
-        kernel = torch.exp(-0.5 * (near.offset_s / _LEVEL_BLUR_S).square()) * near.inside
+        near = _Window.around(self.time_s, self.segment, _REACH * self.cfg.level_blur_s)
+        kernel = torch.exp(-0.5 * (near.offset_s / self.cfg.level_blur_s).square()) * near.inside
         return torch.einsum("tk,tkc->tc", kernel, levels[near.index]) / kernel.sum(1)[:, None]
 
 

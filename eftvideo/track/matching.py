@@ -10,8 +10,6 @@ from eftvideo.types.track import Track
 
 WORST_JOIN = 0.99
 """What a match that only boxes and times speak for is taken to be: any better one comes first."""
-MIN_JOINTS = 4
-"""With fewer in common, two poses cannot be compared."""
 
 
 class Matcher:
@@ -116,7 +114,7 @@ class Matcher:
         Empty if there are too few to compare. `centred` takes out where the person is.
         """
         both = (a[:, 2] > self._min_score) & (b[:, 2] > self._min_score)
-        if both.sum() < MIN_JOINTS:
+        if both.sum() < self._join.min_joints:
             return np.zeros(0)
         p, q = a[both, :2], b[both, :2]
         side = max(float(np.ptp(p, axis=0).max()), float(np.ptp(q, axis=0).max()), 1e-6)

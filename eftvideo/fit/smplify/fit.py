@@ -58,22 +58,22 @@ def fit_smplify(batch: Batch, setup: Setup, done: Listener | None = None) -> Fit
 
 
 def fit_rows(
-    crops: Crops, own: FitResult, starts: Starts, setup: Setup
+    crops: Crops, initial: FitResult, starts: Starts, setup: Setup
 ) -> tuple[FitResult, list[PersonState | None]]:
-    """Fit N people, each on their own, all at once.
+    """Fit N people, each on their initial, all at once.
 
     Args:
         crops: N people.
-        own: the regressor's answer for these crops, which stays where a fit is rejected.
+        initial: the regressor's answer for these crops, which stays where a fit is rejected.
         starts: what this function returned for each person in the frame before, or None.
 
     Returns:
         The fits, and what each person starts from in the next frame (None if rejected).
     """
     if not len(crops):
-        return own, []
+        return initial, []
     body, cfg = setup.body, setup.cfg.fit.smplify
-    person, theta, adam = _candidates(crops, own, starts, setup)
+    person, theta, adam = _candidates(crops, initial, starts, setup)
     prior = _prior(str(theta.device)) if cfg.prior else None
     stages = Stages(crops.select(person), setup, prior)
     done, loss, steps = stages.run(theta, adam)
@@ -83,12 +83,12 @@ def fit_rows(
     with torch.no_grad():
         weight = losses.joint_weights(crops.keypoints[..., 2], setup)
         loss_px = error_px(body, fitted, crops, weight)
-        accepted = acceptable(fitted, own, loss_px, crops, setup)
+        accepted = acceptable(fitted, initial, loss_px, crops, setup)
         accepted &= losses.enough_joints(weight, setup)
     result = FitResult(
-        fitted.where(accepted, own.prediction),
-        own.loss_px,
-        torch.where(accepted, loss_px, own.loss_px),
+        fitted.where(accepted, initial.prediction),
+        initial.loss_px,
+        torch.where(accepted, loss_px, initial.loss_px),
         steps,
         torch.where(accepted, FITTED, REJECTED),
     )
@@ -100,11 +100,11 @@ def fit_rows(
 
 
 def _candidates(
-    crops: Crops, own: FitResult, starts: Starts, setup: Setup
+    crops: Crops, initial: FitResult, starts: Starts, setup: Setup
 ) -> tuple[Tensor, Tensor, Adam]:
     """(M,) whose start each row is, (M, 85) parameters, and the optimiser's memory of them."""
     num, device = len(crops), crops.size_px.device
-    person, theta = torch.arange(num, device=device), to_row(own.prediction)
+    person, theta = torch.arange(num, device=device), to_row(initial.prediction)
     carried = [s is not None for s in starts]
     for i, state in enumerate(starts):
         if state is not None:
