@@ -12,7 +12,6 @@ import pytest
 import torch
 import typer
 from conftest import ROOT
-from test_results import ROWS
 
 import eftvideo
 from eftvideo.bodies import load_body
@@ -24,6 +23,7 @@ from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.geometry.camera import Camera
 from eftvideo.setup import Setup
 from eftvideo.types import Crops
+from tests.results.test_results import ROWS
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

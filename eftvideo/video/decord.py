@@ -1,6 +1,6 @@
 """Frames by decord; the only file that imports it.
 
-What was seen of decord 0.6, and what is done about it (tests/test_video.py has each case):
+What was seen of decord 0.6, and what is done about it (tests/video/test_video.py has each case):
 - several threads to one decoder fail on some VP9 and H.264 files: one thread is used;
 - in MPEG-TS, behind edit lists and at damage it gives wrong or repeated frames without a word:
   `fault_tol` makes it fail, and what it is known to get wrong is not given to it;

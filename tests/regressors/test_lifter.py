@@ -15,7 +15,7 @@ from eftvideo.geometry.skeletons import COCO17, SMPL24, mirror_index
 from eftvideo.regressors.lifter import PELVIS_REST_M, LifterConfig, Model
 from eftvideo.types import Crops
 
-TOOLS = str(Path(__file__).parents[1] / "tools")
+TOOLS = str(Path(__file__).parents[2] / "tools")
 sys.path.insert(0, TOOLS)
 try:
     import grow_lifter

@@ -15,7 +15,7 @@ from eftvideo.regressors._other_body import Retargeted, betas_map, rest_points
 from eftvideo.regressors.lifter import Model
 from eftvideo.weights.locate import resolve
 from tests.eft_people import fit_cold, setup_of
-from tests.test_lifter import some_crops
+from tests.regressors.test_lifter import some_crops
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from test_results import made_up
 
 from eftvideo.cli import console
 from eftvideo.cli.doctor import Check
@@ -19,6 +18,7 @@ from eftvideo.errors import ConfigError, VideoOpenError
 from eftvideo.progress import Progress
 from eftvideo.types.track_table import TrackRow
 from eftvideo.weights.locate import WeightSpec, WeightStatus
+from tests.results.test_results import made_up
 
 TRACKS = [TrackRow(1, 88, 0, 87, 0.0, 2.9, 0.804), TrackRow(12, 9, 3, 11, 0.1, 0.27, 0.5)]
 

@@ -19,7 +19,7 @@ from eftvideo.renderers.pyrender_mesh import probe_gl
 from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.video.reader import open_video
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 # A process of its own: the benchmark binds PyOpenGL through pyrender, in its own way.
 SCRIPT = """
 import sys

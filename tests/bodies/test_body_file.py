@@ -12,7 +12,7 @@ from smplx.utils import Struct
 
 from eftvideo.geometry.skeletons import COCO17
 
-BODY = Path(__file__).resolve().parents[1] / "weights" / "neutral_body.npz"
+BODY = Path(__file__).resolve().parents[2] / "weights" / "neutral_body.npz"
 PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]
 JOINT_SWAP = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
 MIRROR = np.array([-1.0, 1.0, 1.0])
