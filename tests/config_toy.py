@@ -99,7 +99,7 @@ TREES = [
     ),
     set_values(
         RunConfig(),
-        ["fit.eft.max_people=none", "track.track_ids=1,2", "refine.smooth.bandwidths_s="],
+        ["fit.eft.max_people=none", "track.track_ids=1,2", "fit.context.near_s="],
     ),
     set_values(RunConfig(), ["detect.batch_size=4", "clip.end_s=9", "detect.second_look.whom=all"]),
 ]

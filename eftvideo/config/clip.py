@@ -12,6 +12,7 @@ class ClipConfig:
     """Which frames are read."""
 
     start_s: NotNegative = 0.0
+    """Time of the first frame."""
     end_s: float | None = None
     """Frames with start_s <= time < end_s; None reads to the end."""
     stride: Count = 1

@@ -48,6 +48,7 @@ class RecoverConfig:
     """The search for people whom the detector loses in mid-picture."""
 
     enabled: bool = True
+    """Off: nobody is searched for."""
     turns_deg: tuple[float, ...] = (0.0, -25.0, 25.0)
     """Away from how the person leaned when last seen: first the first, then all others at once."""
     max_lost_s: NotNegative = 0.5
@@ -72,8 +73,9 @@ class SecondLookConfig:
     """Close-ups, turned upright, of people whom the detector may see badly."""
 
     enabled: bool = True
+    """Off: keypoints stay as they were first seen."""
     whom: SecondLook = "leaning"
-    """"all" is dear."""
+    """People who lean, or all, which is dear; for nobody there is `enabled`."""
     lean_deg: NotNegative = 15.0
     """People who lean by more, in the picture, are looked at again."""
     turns_deg: tuple[float, ...] = (-12.5, 12.5)
@@ -101,6 +103,7 @@ class DetectConfig:
     batch_size: Count | None = None
     """Frames a forward pass; None: 1 on a CPU (batching gains nothing there), 16 on a GPU."""
     tracker: Tracker = "bytetrack"
+    """Of ultralytics; botsort also follows the camera's motion, and is slower."""
     max_gap_s: NotNegative = 1.0
     """A person lost for no longer than this keeps the id, whether the tracker finds them again or
     pieces are joined."""

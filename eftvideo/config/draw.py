@@ -16,11 +16,15 @@ class DrawConfig:
     """The overlay video."""
 
     enabled: bool = True
+    """Off: no overlay is written."""
     mode: DrawMode = "mesh"
+    """Bodies, the detector's keypoints, or both."""
     opacity: Share = 0.85
+    """How much a body hides of the picture."""
     crf: Annotated[int, Range(0, 51)] = 18
     """libx264 quality; 18 looks like the source."""
     preset: str = "veryfast"
+    """libx264's: slower ones make smaller files."""
     report: bool = False
     """Write a page about the run too."""
 

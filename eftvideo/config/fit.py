@@ -28,6 +28,7 @@ class ContextConfig:
     """Context that contradicts what is seen in the frame itself is hidden from the regressor."""
 
     enabled: bool = True
+    """Off: all of the context is believed."""
     doubt_px: NotNegative = 10.0
     """2D error, px of a 224 px crop, up to which an answer is believed."""
     better: Share = 0.6
@@ -36,6 +37,7 @@ class ContextConfig:
     """An answer that turns the body round by more must have less than `flip_better`: from the side
     the keypoints of one frame hardly tell front from back."""
     flip_better: Share = 0.3
+    """Share of the error below which an answer that turns the body round is taken."""
     min_seen: Count = 10
     """Of people of whom fewer keypoints are seen one frame alone says too little."""
     near_s: tuple[float, ...] = (0.1, 0.0)
@@ -61,6 +63,8 @@ class AcceptConfig:
     """Fits that end badly are rejected: the regressor's own answer stays."""
 
     enabled: bool = True
+    """Off: only fits of too few keypoints, or behind the camera, are rejected; shapes that are held
+    keep to `max_abs_beta` all the same."""
     max_loss_px: NotNegative = 16.0
     """2D error, rms px of a 224 px crop."""
     max_rise_px: NotNegative = 1.0
@@ -90,7 +94,8 @@ class ChunkConfig:
     """Rows that the regressor is asked about at once."""
     threads: Count = 2
     """Two cores move everybody's weights in 0.6 of the time of one; all else that is done with
-    keypoints is so small that waiting for a second core costs more than it gives."""
+    keypoints is so small that waiting for a second core costs more than it gives. Of EFT on
+    keypoints only: other methods take one, networks that see pixels all there are."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class FitConfig:
     """From tracks to bodies."""
 
     method: Method = "eft"
+    """eft: tune the network; smplify: fit the body itself, the baseline; regress: only ask."""
     warm_start: bool = True
     """Each frame starts from what fitted the person's frame before."""
     max_warm_gap_s: NotNegative = 0.25

@@ -28,6 +28,7 @@ class EftConfig:
     warm_stall_steps: Count = 3
     """The same for somebody who starts warm, and is nearly there already."""
     stall_px: NotNegative = 0.02
+    """What counts as an improvement, px of a 224 px crop."""
     momentum: Annotated[float, Range(0, below=1)] = 0.8
     """Adam's decay of first moments; at its usual 0.9 (as EFT) a warm frame overshoots."""
     pull: Share = 0.05
@@ -70,9 +71,9 @@ PUBLISHED_EFT = EftConfig(
     leg_weight=0.005,
     reproject_weight=5.0 * 13 / 98,
 )
-"""EFT as its authors ran it, for HMR: plain squares (their mean is over 98 numbers, of which 13
-joints count), every frame from the base weights, nothing rejected. Only their last step is our
-best one."""
+"""Steps, rate and objective of EFT as its authors ran it, for HMR: plain squares (their mean is
+over 98 numbers, of which 13 joints count). With its keypoints, cold frames and no limits it is the
+preset "published". Only their last step is our best one."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,10 @@ OLD_NAMES: dict[str, str] = {
 }
 """Fields and groups of version 0.1 to the present ones, by dotted names."""
 
-_MEANS: dict[str, dict[Any, Any]] = {"shape": {"per-track": True, "per-frame": False}}
+_MEANS: dict[str, dict[Any, Any]] = {
+    "shape": {"per-track": True, "per-frame": False},
+    "detect.second_look": {"off": "leaning"},
+}
 
 
 def take_old_names(cls: type[Config]) -> type[Config]:

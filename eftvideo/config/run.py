@@ -38,6 +38,7 @@ class RunConfig:
     body: str | None = None
     """Path of a body model file; None: the free body that is shipped."""
     focal_length_px: Positive | None = None
+    """Of the whole picture."""
     fov_deg: Positive | None = None
     """Horizontal field of view; used if focal_length_px is None. Neither: sqrt(W^2 + H^2)."""
     device: str = "auto"

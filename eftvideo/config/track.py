@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from eftvideo.config.values import Count, NotNegative, Positive, Share
+from eftvideo.config.values import Count, NotNegative, Positive, Range, Share
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,9 @@ class MergeConfig:
     """Two ids that lie on one person where they meet become one."""
 
     enabled: bool = True
+    """Off: both ids stay."""
+    share: Share = 0.5
+    """Of the frames that both ids are in: so many must show one person twice."""
     inside: Share = 0.8
     """Two boxes may hold one person if this share of the smaller lies in the larger ..."""
     same_pose: NotNegative = 0.06
@@ -24,8 +28,9 @@ class JoinConfig:
     """Pieces of one person are joined over gaps of up to `detect.max_gap_s`."""
 
     enabled: bool = True
+    """Off: each piece is somebody else."""
     min_joints: Count = 4
-    """With fewer keypoints in common, two poses cannot be compared."""
+    """With fewer keypoints in common, two poses cannot be compared; in merging too."""
     end_s: NotNegative = 0.25
     """Sightings this near to a gap are compared across it."""
     velocity_s: NotNegative = 0.25
@@ -34,7 +39,7 @@ class JoinConfig:
     """A person goes on where the motion leads to, give or take this share of the longer side."""
     stopping: NotNegative = 0.2
     """The person may have stopped instead, but that is less likely by this share of the side."""
-    max_growth: Positive = 1.4
+    max_growth: Annotated[float, Range(above=1)] = 1.4
     """Longer side of the box after a gap over the one before, or the inverse."""
     max_pose_change: Positive = 0.2
     """Mean keypoint distance across a gap, with the shift taken out, as a share of the pose's
@@ -50,9 +55,11 @@ class UnlikelyConfig:
     """Flicker, and things that the detector takes for people half-heartedly, are dropped."""
 
     enabled: bool = True
+    """Off: every track stays."""
     min_track_s: NotNegative = 0.2
     """Tracks seen for less are dropped, unless they reach `min_track_confidence`."""
     min_track_confidence: Share = 0.6
+    """Best box score of a track from which on it may be as short as it likes."""
     min_track_evidence: Share = 0.18
     """Tracks whose box score times mean keypoint score is less, on average, are dropped: on our
     clips cars and motorbikes taken for people have up to 0.15, people of 40 px and more 0.23."""
@@ -63,6 +70,7 @@ class LeftRightConfig:
     """Left and right limbs that the detector took for each other are put back."""
 
     enabled: bool = True
+    """Off: left and right stay as detected."""
     swap_cost: NotNegative = 0.01
     """Cost of a swapped frame, in longer sides of the box: the majority is believed."""
     split_cost: NotNegative = 0.02
@@ -77,6 +85,7 @@ class OutlierConfig:
     """Keypoints that jump away and come back are believed less."""
 
     enabled: bool = True
+    """Off: scores stay as detected."""
     min_jump: NotNegative = 0.08
     """Jumps below are never outliers, in longer sides of the box (0.14 m of a standing person)."""
     unrest: NotNegative = 6.0
@@ -96,6 +105,7 @@ class UnseenConfig:
     """Sightings of which hardly a keypoint is to be believed become gaps."""
 
     enabled: bool = True
+    """Off: whoever has a box is fitted, or left to the regressor."""
     min_seen: Count = 4
     """Keypoints that make a sighting."""
 

@@ -14,10 +14,13 @@ import numpy as np
 
 from eftvideo.detect.close_ups import CloseUp, CloseUps
 from eftvideo.detect.upright import lean_rad
-from eftvideo.geometry.boxes import area, shared_area
+from eftvideo.geometry.boxes import iou
 from eftvideo.setup import Setup
 from eftvideo.types import Detections
 from eftvideo.types.people import stacked
+
+_MIN_BOXED = 4
+"""Keypoints from which a box is drawn anew."""
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Search:
         height, width = image.shape[:2]
         margin = self._cfg.border * np.array([width, height])
         inside = (seen.xyxy[:2] > margin).all() and (seen.xyxy[2:] < [width, height] - margin).all()
-        return bool(inside) and not (_overlap(seen.xyxy, people.xyxy) >= self._cfg.there_iou).any()
+        return bool(inside) and not (iou(seen.xyxy, people.xyxy) >= self._cfg.there_iou).any()
 
     def _best(
         self, seen: _Seen, views: list[Detections], people: Detections, image: np.ndarray
@@ -101,8 +104,8 @@ class Search:
                 ok = (
                     one.confidence[0] >= self._min_confidence
                     and mean >= self._cfg.min_mean_score
-                    and _overlap(seen.xyxy, one.xyxy)[0] >= self._cfg.near_iou
-                    and not (_overlap(one.xyxy[0], people.xyxy) >= self._cfg.there_iou).any()
+                    and iou(seen.xyxy, one.xyxy)[0] >= self._cfg.near_iou
+                    and not (iou(one.xyxy[0], people.xyxy) >= self._cfg.there_iou).any()
                 )
                 if ok and score > best_score:
                     best, best_score = one, score
@@ -112,16 +115,10 @@ class Search:
         """With an upright box round the keypoints: that of a turned box is too large."""
         points = person.keypoints[0]
         seen = points[points[:, 2] >= self._min_score, :2]
-        if len(seen) < 4:
+        if len(seen) < _MIN_BOXED:
             return person
         low, high = seen.min(axis=0), seen.max(axis=0)
         pad = self._cfg.padding * float((high - low).max())
         limit = np.array([image.shape[1], image.shape[0]], np.float32)
         box = np.concatenate([np.clip(low - pad, 0.0, limit), np.clip(high + pad, 0.0, limit)])
         return replace(person, xyxy=box[None].astype(np.float32))
-
-
-def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(N,) intersection over union of a box (4,) with others (N, 4)."""
-    shared = shared_area(box[None], others)
-    return shared / np.maximum(area(box[None]) + area(others) - shared, 1e-6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,8 +20,6 @@ from eftvideo.results.posing import body_of
 from eftvideo.results.result import Result
 from eftvideo.setup import Setup
 from eftvideo.video.reader import VideoReader, open_video
-
-Config = TypeVar("Config", ClipConfig, DrawConfig)
 
 
 def render_result(

@@ -11,19 +11,25 @@ from eftvideo.types import Crops, FitResult, Prediction
 
 
 def acceptable(
-    tuned: Prediction, initial: FitResult, loss_px: Tensor, crops: Crops, setup: Setup
+    tuned: Prediction,
+    initial: FitResult,
+    loss_px: Tensor,
+    enough: Tensor,
+    crops: Crops,
+    setup: Setup,
 ) -> Tensor:
-    """(N,) bool: a small error no worse than before, a sane body and camera.
+    """(N,) bool: enough joints, a small error no worse than before, a sane body and camera.
 
     Args:
         tuned: the fits. initial: the regressor's own answers. loss_px: (N,) error of the fits.
+        enough: (N,) bool from `losses.enough_joints`.
     """
-    cfg, in_front = setup.cfg.fit.accept, tuned.pred_cam[:, 0] > 0
+    cfg, usable = setup.cfg.fit.accept, enough & (tuned.pred_cam[:, 0] > 0)
     if not cfg.enabled:
-        return in_front
+        return usable
     depth = 2.0 * crops.focal_length_px / (tuned.pred_cam[:, 0] * crops.size_px)
     checks = [
-        in_front,
+        usable,
         loss_px <= cfg.max_loss_px,
         loss_px <= initial.loss_px + cfg.max_rise_px,
         tuned.params.betas.abs().amax(-1) <= cfg.max_abs_beta,

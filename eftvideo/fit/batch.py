@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from eftvideo.fit.chunks import Chunk
@@ -35,7 +34,7 @@ class Streams:
 
 @dataclass(frozen=True)
 class Batch:
-    """R rows, looked at once by the regressor."""
+    """R rows, and the regressor's answers to them."""
 
     crops: Crops
     """Without pixels, and without context that is not to be believed."""
@@ -110,8 +109,3 @@ def groups(chunks: Sequence[Chunk], crops: CropMaker, setup: Setup) -> Iterator[
         num += len(rows)
     if group.chunks:
         yield group
-
-
-def cold_rows(batch: Batch) -> Tensor:
-    """(R,) bool on the batch's device."""
-    return torch.from_numpy(batch.streams.cold).to(batch.crops.size_px.device)

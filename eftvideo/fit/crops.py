@@ -30,6 +30,7 @@ class Rows:
     at: np.ndarray
     """(R,) place of the frame in the timeline."""
     time_s: np.ndarray
+    """(R,) seconds."""
 
     def __len__(self) -> int:
         return len(self.who)
@@ -53,10 +54,7 @@ class CropMaker:
     ) -> None:
         """`clip`: the frames, for regressors that see pixels."""
         self.tracks, self.setup = tracks, setup
-        who, which = tracks.rows()
-        at = np.zeros(len(who), np.int64)
-        for n, track in enumerate(tracks.people):
-            at[who == n] = track.at
+        who, which, at = tracks.rows()
         self.rows = Rows(who, which, at, tracks.timeline.time_s[at])
         """All of them, by frame, then by id."""
         fit = setup.cfg.fit

@@ -20,14 +20,23 @@ def projected(body: BodyModel, prediction: Prediction, crops: Crops) -> tuple[Te
 
     The limbs are in the body's own frame, from their middle: how it turns or stands is not in them.
     """
-    transl = camera.pred_cam_to_transl(prediction.pred_cam, *crops.view)
     joints, keypoints = body.joints_and_keypoints(prediction.params)
     limbs = joints[:, _LIMBS]
     limbs = (limbs - limbs.mean(dim=1, keepdim=True)) @ prediction.params.global_orient
-    return losses.project_to_crop(keypoints + transl[:, None], crops), limbs
+    return _in_crop(keypoints, prediction, crops), limbs
+
+
+def projected_keypoints(body: BodyModel, prediction: Prediction, crops: Crops) -> Tensor:
+    """(N, 17, 2) keypoints of the body, crop coordinates."""
+    return _in_crop(body.joints_and_keypoints(prediction.params)[1], prediction, crops)
+
+
+def _in_crop(keypoints: Tensor, prediction: Prediction, crops: Crops) -> Tensor:
+    transl = camera.pred_cam_to_transl(prediction.pred_cam, *crops.view)
+    return losses.project_to_crop(keypoints + transl[:, None], crops)
 
 
 def error_px(body: BodyModel, prediction: Prediction, crops: Crops, weight: Tensor) -> Tensor:
     """(N,) weighted rms 2D error, px of a 224 px crop."""
-    pred, _ = projected(body, prediction, crops)
+    pred = projected_keypoints(body, prediction, crops)
     return losses.crop_error_px(pred, crops.keypoints[..., :2], weight)

@@ -56,14 +56,15 @@ def track_shapes(tracks: Tracks, crops: CropMaker) -> Shapes | None:
     if not told:
         return {}
     betas, whose = torch.cat(told), torch.from_numpy(chosen.who).to(setup.device)
-    means, order = [], np.unique(chosen.who, return_index=True)
-    for who in order[0][np.argsort(order[1])].tolist():
-        which = chosen.which[chosen.who == who]
-        trust = [float(v) ** 2 for v in _evidence(tracks.people[who])[which]]
-        means.append(robust_mean(betas[whose == who], torch.tensor(trust, device=setup.device)))
+    who, first = np.unique(chosen.who, return_index=True)
+    people = who[np.argsort(first)].tolist()  # by first sighting, as they were asked
+    means = []
+    for n in people:
+        which = chosen.which[chosen.who == n]
+        trust = [float(v) ** 2 for v in _evidence(tracks.people[n])[which]]
+        means.append(robust_mean(betas[whose == n], torch.tensor(trust, device=setup.device)))
     found = regressor.track_betas(torch.stack(means)).cpu().numpy().astype(np.float32)
-    limit = cfg.accept.max_abs_beta
-    ids = [tracks.people[n].track_id for n in order[0][np.argsort(order[1])].tolist()]
+    limit, ids = cfg.accept.max_abs_beta, [tracks.people[n].track_id for n in people]
     return {i: b.clip(-limit, limit) for i, b in zip(ids, found, strict=True)}
 
 

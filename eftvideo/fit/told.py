@@ -6,20 +6,20 @@ from torch import Tensor
 
 from eftvideo.fit.batch import Group
 from eftvideo.progress import Progress
-from eftvideo.types.track import Tracks
 
 
 class Told:
     """The frames of one group."""
 
-    def __init__(self, group: Group, tracks: Tracks, progress: Progress) -> None:
+    def __init__(self, group: Group, progress: Progress) -> None:
         first, end = group.chunks[0].start, group.chunks[-1].end
         self._progress, self._first = progress, first
         self._at = group.rows.at.tolist()
         self._is_kept = group.is_kept.tolist()
         self._people = [0] * (end - first)
         for at, kept in zip(self._at, self._is_kept, strict=True):
-            self._people[at - first] += kept
+            if kept:
+                self._people[at - first] += 1
         self._left = list(self._people)
         for _ in range(self._people.count(0)):
             progress.advance(1, people=0)

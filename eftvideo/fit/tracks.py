@@ -61,7 +61,7 @@ def _fit(tracks: Tracks, crops: CropMaker, progress: Progress) -> Fits:
     who = crops.rows.who
     parts: list[Bodies] = []
     for group in groups(chunks, crops, setup):
-        told = Told(group, tracks, progress)
+        told = Told(group, progress)
         if not len(group.rows):
             continue
         batch = Batch.of(

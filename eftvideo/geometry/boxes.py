@@ -19,3 +19,14 @@ def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def area(xyxy: np.ndarray) -> np.ndarray:
     """(N,) px^2 of (N, 4) boxes; 0 for a box turned inside out."""
     return np.prod(np.clip(xyxy[:, 2:] - xyxy[:, :2], 0.0, None), axis=1)
+
+
+def iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(N,) intersection over union of a box (4,) with others (N, 4)."""
+    shared = shared_area(box[None], others)
+    return shared / np.maximum(area(box[None]) + area(others) - shared, 1e-6)
+
+
+def longer_side(xyxy: np.ndarray, least: float = 0.0) -> np.ndarray:
+    """(N,) the longer side of boxes (N, 4), at least so many px."""
+    return np.maximum(xyxy[:, 2:] - xyxy[:, :2], least).max(axis=1)

@@ -7,16 +7,13 @@ keypoints of score 0 and no 2D error.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.setup import Setup
 from eftvideo.types import FILLED, Detections
-from eftvideo.types.people import stacked
-from eftvideo.types.track import Timeline
+from eftvideo.types.track import Timeline, Track
 from eftvideo.types.track_fit import Bodies, Fits, TrackFit
 
 
@@ -30,9 +27,7 @@ def fill_gaps(fits: Fits, setup: Setup) -> Fits:
     cfg = setup.cfg.refine.gaps
     if not cfg.enabled:
         return fits
-    filled = fits.each(lambda fit: _filled(fit, fits.timeline, cfg.max_gap_s))
-    same = all(a is b for a, b in zip(filled.people, fits.people, strict=True))
-    return fits if same else filled
+    return fits.each(lambda fit: _filled(fit, fits.timeline, cfg.max_gap_s))
 
 
 def _filled(fit: TrackFit, timeline: Timeline, max_gap_s: float) -> TrackFit:
@@ -47,14 +42,8 @@ def _filled(fit: TrackFit, timeline: Timeline, max_gap_s: float) -> TrackFit:
     share = (time_s - track.time_s[a]) / (track.time_s[a + 1] - track.time_s[a])
     seen, bodies = _seen_between(track.seen, a, share), _between(fit.bodies, a, share)
     order = np.argsort(np.concatenate([track.at, at]), kind="stable")
-    longer = replace(
-        track,
-        at=np.concatenate([track.at, at])[order],
-        frame=np.concatenate([track.frame, timeline.frame[at]])[order],
-        time_s=np.concatenate([track.time_s, time_s])[order],
-        seen=stacked([track.seen, seen]).select(order),
-    )
-    return TrackFit(longer, Bodies.cat([fit.bodies, bodies]).select(order))
+    new = Track(track.track_id, track.shot, at, timeline.frame[at], time_s, seen)
+    return TrackFit(track.joined(new), Bodies.cat([fit.bodies, bodies]).select(order))
 
 
 def _even(value: np.ndarray, a: np.ndarray, share: np.ndarray) -> np.ndarray:

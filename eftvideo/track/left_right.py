@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eftvideo.geometry.boxes import longer_side
 from eftvideo.geometry.skeletons import COCO17, mirror_index
 from eftvideo.setup import Setup
 from eftvideo.types.track import Track, Tracks
@@ -29,7 +30,7 @@ def mend_left_right(tracks: Tracks, setup: Setup) -> Tracks:
 
 
 def _mended(track: Track, setup: Setup) -> Track:
-    side = np.maximum(track.xyxy[:, 2:] - track.xyxy[:, :2], 1.0).max(axis=1)
+    side = longer_side(track.xyxy, least=1.0)
     swapped = swapped_frames(track.keypoints, side, setup)
     mirrored, keypoints = track.keypoints[:, _MIRROR], track.keypoints.copy()
     head_and_arms = slice(None, _ARMS.stop)

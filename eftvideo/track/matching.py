@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eftvideo.geometry.boxes import inside
+from eftvideo.geometry.boxes import inside, longer_side
 from eftvideo.setup import Setup
 from eftvideo.types.track import Track
 
@@ -21,7 +21,7 @@ class Matcher:
         self._max_gap_s, self._min_score = cfg.detect.max_gap_s, cfg.keypoints.min_score
 
     def misfit(self, a: Track, b: Track) -> float:
-        """0 where two tracklets go on from each other exactly; 1 and more: not one person.
+        """0 where two tracks go on from each other exactly; 1 and more: not one person.
 
         They may take turns (one fills a gap of the other); the worst of the turns counts.
         Infinite if both are seen in one frame, are of different shots, or a turn takes longer
@@ -68,7 +68,7 @@ class Matcher:
         """(N,) misfit of the boxes `first[i]` and `second[j]` in place, by motion, and in size."""
         join = self._join
         here, there = first.seen.xyxy[i], second.seen.xyxy[j]
-        side, other = np.maximum(_side(here), 1e-6), np.maximum(_side(there), 1e-6)
+        side, other = np.maximum(longer_side(here), 1e-6), np.maximum(longer_side(there), 1e-6)
         larger = np.maximum(side, other)
         gap_s = (second.time_s[j] - first.time_s[i])[:, None]
         step = _center(there) - _center(here)
@@ -86,7 +86,7 @@ class Matcher:
         return np.maximum(jump / join.max_jump, growth)
 
     def same_person(self, a: Track, b: Track) -> bool:
-        """Both lie on one person in half or more of the frames that they share.
+        """Both lie on one person in `track.merge.share` or more of the frames that they share.
 
         One shared frame is enough only if that is all there is of one of them.
         """
@@ -96,13 +96,13 @@ class Matcher:
         if len(in_a) < min(2, len(a.at), len(b.at)):
             return False
         within = inside(a.seen.xyxy[in_a], b.seen.xyxy[in_b]) >= self._merge.inside
-        if within.mean() < 0.5:
+        if within.mean() < self._merge.share:
             return False
         same = [
             self._same_pose(a.keypoints[i], b.keypoints[j])
             for i, j in zip(in_a[within], in_b[within], strict=True)
         ]
-        return sum(same) >= 0.5 * len(in_a)
+        return sum(same) >= self._merge.share * len(in_a)
 
     def _same_pose(self, a: np.ndarray, b: np.ndarray) -> bool:
         apart = self.keypoint_distances(a, b, centred=False)
@@ -124,7 +124,7 @@ class Matcher:
 
 
 def _velocity(track: Track, over_s: float, *, last: bool) -> np.ndarray | None:
-    """(2,) px/s of the box centre at the tracklet's end or beginning; None if too short to tell."""
+    """(2,) px/s of the box centre at the track's end or beginning; None if too short to tell."""
     end = track.time_s[-1] if last else track.time_s[0]
     near = np.abs(track.time_s - end) <= over_s
     times, boxes = track.time_s[near], track.seen.xyxy[near]
@@ -135,7 +135,3 @@ def _velocity(track: Track, over_s: float, *, last: bool) -> np.ndarray | None:
 
 def _center(xyxy: np.ndarray) -> np.ndarray:
     return (xyxy[:, :2] + xyxy[:, 2:]) / 2.0
-
-
-def _side(xyxy: np.ndarray) -> np.ndarray:
-    return (xyxy[:, 2:] - xyxy[:, :2]).max(axis=1)

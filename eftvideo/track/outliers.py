@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eftvideo.geometry.boxes import longer_side
 from eftvideo.setup import Setup
 from eftvideo.types.track import Track, Tracks
 
@@ -46,7 +47,7 @@ def keypoint_trust(
     trust = np.ones((num, 17))
     if num < 3:
         return trust
-    side = np.median(np.maximum(xyxy[:, 2:] - xyxy[:, :2], 1.0).max(axis=1))
+    side = np.median(longer_side(xyxy, least=1.0))
     limit, step = _limits(keypoints, side, setup), _steps(keypoints)
     for before, after in _SPANS:
         if num <= before + after:

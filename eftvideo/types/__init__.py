@@ -1,4 +1,4 @@
-"""The data that flows between the stages."""
+"""The data that flows between the stages; people over time are in `track` and `track_fit`."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def _where(mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Crops:
-    """Square crops of N people of one frame, as a regressor wants them. Torch tensors.
+    """Square crops of N sightings, as a regressor wants them. Torch tensors.
 
     A point p (px of the full frame) has crop coordinates (p - center_px) / (size_px / 2).
     """
@@ -65,7 +65,7 @@ class Crops:
 
     @property
     def view(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """center_px, size_px, image_size_px, focal_length_px: what camera.py's conversions take."""
+        """center_px, size_px, image_size_px, focal_length_px: for geometry/camera.py."""
         return self.center_px, self.size_px, self.image_size_px, self.focal_length_px
 
     def select(self, index: Tensor) -> Crops:
@@ -132,7 +132,7 @@ class Prediction:
 
     params: SmplParams
     pred_cam: Tensor
-    """(N, 3) weak-perspective camera (s, tx, ty) of the crop; see camera.py for its meaning."""
+    """(N, 3) weak-perspective camera (s, tx, ty) of the crop; see geometry/camera.py."""
 
     def __post_init__(self) -> None:
         expect_shape("pred_cam", self.pred_cam, (len(self.params), 3))
@@ -157,7 +157,7 @@ FITTED, REJECTED, FILLED = 0, 1, 2
 
 @dataclass(frozen=True)
 class FitResult:
-    """The kept fit of N people of one frame."""
+    """The kept fits of N sightings."""
 
     prediction: Prediction
     """Of the tuned weights; of the base weights where rejected."""

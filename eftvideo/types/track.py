@@ -121,14 +121,18 @@ class Tracks:
         kept = sorted((t for t in people if len(t)), key=lambda t: t.track_id)
         return Tracks(self.timeline, tuple(kept))
 
-    def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """All N sightings, by frame, then by id: (N,) which of `people`, (N,) which sighting."""
+    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All N sightings, by frame, then by id.
+
+        Returns:
+            (N,) which of `people`, (N,) which of their sightings, (N,) place of the frame.
+        """
         lengths = [len(t) for t in self.people]
         who = np.repeat(np.arange(len(lengths)), lengths)
         which = np.concatenate([np.arange(n) for n in lengths] or [np.zeros(0, np.int64)])
         at = np.concatenate([t.at for t in self.people] or [np.zeros(0, np.int64)])
         order = np.lexsort((who, at))
-        return who[order], which[order].astype(np.int64)
+        return who[order], which[order].astype(np.int64), at[order]
 
     @classmethod
     def gather(cls, frames: Sequence[FrameDetections]) -> Tracks:

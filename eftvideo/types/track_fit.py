@@ -86,7 +86,10 @@ class Fits:
 
     def each(self, change: Callable[[TrackFit], TrackFit]) -> Fits:
         """Every person changed in pose, shape or place."""
-        return replace(self, people=tuple(change(p) for p in self.people), is_posed=False)
+        people = tuple(change(p) for p in self.people)
+        if all(a is b for a, b in zip(people, self.people, strict=True)):
+            return self
+        return replace(self, people=people, is_posed=False)
 
     def order(self) -> np.ndarray:
         """(N,) where each row, by frame and then by id, is among all people's rows in a row."""

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 
 from eftvideo.config import FitConfig
 from eftvideo.config.fit import ChunkConfig
 from eftvideo.fit.batch import Group, Streams, groups
 from eftvideo.fit.chunks import Chunk, cut_chunks
 from eftvideo.fit.crops import CropMaker, Rows
+from eftvideo.fit.told import Told
+from eftvideo.progress import Progress
 from eftvideo.types import Detections, FrameDetections
 from eftvideo.types.track import Tracks
 from tests.eft_people import setup_of
@@ -119,3 +122,15 @@ def test_rows_that_are_alone_start_from_nobody():
     assert streams.rows == ((0,), (1,), (2,))
     assert streams.cold.shape == (3,) and streams.cold.dtype == bool
     assert Streams.alone(0).rows == ()
+
+
+def test_progress_of_a_group_shorter_than_its_warm_up():
+    told = []
+    progress = Progress()
+    progress.advance = lambda frames, **figures: told.append((frames, figures["people"]))
+    maker = maker_of(8, ChunkConfig())
+    group = Group([Chunk(0, 7, 8)], [maker.rows])
+    frames = Told(group, progress)
+    kept = np.flatnonzero(group.is_kept)
+    frames.done(torch.arange(len(group.rows)), torch.ones(len(group.rows)))
+    assert told == [(1, len(kept))] and len(kept) < len(group.rows)

@@ -173,6 +173,7 @@ def test_each_limit_rejects_alone(regressor, body):
     crops = Crops.cat([crops] * 7)
     setup = setup_of(regressor, body)
     cfg, own = setup.cfg.fit.accept, answer(crops, setup)
+    enough = torch.ones(7, dtype=torch.bool)
     params, cam, loss_px = own.prediction.params, own.prediction.pred_cam.clone(), own.loss_px + 0.5
     betas, pose = params.betas.clone(), params.body_pose.clone()
     own = replace(own, loss_px=own.loss_px.clone())
@@ -185,13 +186,13 @@ def test_each_limit_rejects_alone(regressor, body):
     cam[5, 0] = 2.0 * crops.focal_length_px[5] / (crops.size_px[5] * (cfg.min_depth_m - 0.05))
     cam[6, 0] = -cam[6, 0]
     tuned = Prediction(replace(params, betas=betas, body_pose=pose), cam)
-    assert acceptable(tuned, own, loss_px, crops, setup).tolist() == [True] + [False] * 6
+    assert acceptable(tuned, own, loss_px, enough, crops, setup).tolist() == [True] + [False] * 6
     sane = [True, False, False, False, True, False, False]
     for other in ({"accept": replace(cfg, max_pose_change_rad=None)}, {"method": "smplify"}):
         setup = setup_of(regressor, body, **other)
-        assert acceptable(tuned, own, loss_px, crops, setup).tolist() == sane
+        assert acceptable(tuned, own, loss_px, enough, crops, setup).tolist() == sane
     off = setup_of(regressor, body, accept=replace(cfg, enabled=False))
-    assert acceptable(tuned, own, loss_px, crops, off).tolist() == [True] * 6 + [False]
+    assert acceptable(tuned, own, loss_px, enough, crops, off).tolist() == [True] * 6 + [False]
 
 
 def test_too_few_joints_take_no_step(regressor, body):

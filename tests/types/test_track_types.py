@@ -59,7 +59,7 @@ def test_gathered_by_id_in_order_of_time():
 def test_nobody_is_gathered(frames):
     tracks = Tracks.gather(frames)
     assert len(tracks) == 0 and tracks.people == () and len(tracks.timeline) == len(frames)
-    who, which = tracks.rows()
+    who, which, _ = tracks.rows()
     assert len(who) == len(which) == 0 and which.dtype == np.int64
 
 
@@ -138,11 +138,12 @@ def test_other_keypoints_and_another_name_change_nothing_else():
 
 def test_rows_by_frame_then_by_id():
     tracks = gathered({7: [0, 2, 3], 2: [2, 3], 5: [0, 1, 2]}, 5)
-    who, which = tracks.rows()
+    who, which, at = tracks.rows()
     rows = [
         (int(tracks.people[p].at[k]), tracks.people[p].track_id)
         for p, k in zip(who, which, strict=True)
     ]
+    assert at.tolist() == [place for place, _ in rows]
     assert rows == [(0, 5), (0, 7), (1, 5), (2, 2), (2, 5), (2, 7), (3, 2), (3, 7)]
     assert which.dtype == np.int64
 

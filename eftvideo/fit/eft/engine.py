@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eftvideo.fit import losses
 from eftvideo.fit.accept import acceptable
-from eftvideo.fit.batch import Batch, Listener, cold_rows
+from eftvideo.fit.batch import Batch, Listener
 from eftvideo.fit.eft.slots import PersonFrames, Slots
 from eftvideo.fit.eft.tuned_weights import Weights
 from eftvideo.fit.optimizer import PersonState
@@ -32,14 +32,14 @@ class Engine:
         """Look at all rows once; the regressor and the body are not changed."""
         self.setup, self.eft = setup, setup.cfg.fit.eft
         self.weights = Weights(setup.regressor, self.eft.tune)
-        self.initial, self.cold = batch.initial, cold_rows(batch)
+        self.initial, self.cold = batch.initial, batch.streams.cold
         self.encoded = batch.encoded
         crops = batch.crops
         with torch.no_grad():
-            own_px, self.initial_limbs = projected(setup.body, self.initial.prediction, crops)
+            initial_px, self.initial_limbs = projected(setup.body, self.initial.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
         self.weight = losses.joint_weights(crops.keypoints[..., 2], setup)
-        self.robust_px = losses.robust_scale_px(own_px, crops, self.weight, self.eft.robust_px)[
+        self.robust_px = losses.robust_scale_px(initial_px, crops, self.weight, self.eft.robust_px)[
             :, None
         ]
         self.enough = losses.enough_joints(self.weight, setup)
@@ -136,15 +136,14 @@ class Engine:
     def _finish(self, slots: Slots, stopped: Tensor) -> Tensor:
         """Write the best step of the stopped slots, if it is acceptable; (n,) bool."""
         rows = slots.row[stopped]
-        part, own = self.crops.select(rows), self.initial.select(rows)
+        part, initial = self.crops.select(rows), self.initial.select(rows)
         raw = self.setup.regressor.decode(slots.best_raw[stopped], part)
         tuned, loss_px = hold_shape(raw, part, self.setup.body), slots.best_px[stopped]
-        accepted = acceptable(tuned, own, loss_px, part, self.setup)
-        accepted &= self.enough[rows]
+        accepted = acceptable(tuned, initial, loss_px, self.enough[rows], part, self.setup)
         new = FitResult(
-            tuned.where(accepted, own.prediction),
-            own.loss_px_start,
-            torch.where(accepted, loss_px, own.loss_px),
+            tuned.where(accepted, initial.prediction),
+            initial.loss_px_start,
+            torch.where(accepted, loss_px, initial.loss_px),
             slots.num_steps[stopped],
             torch.where(accepted, FITTED, REJECTED),
         )

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class Slots:
         self,
         base: Tensor,
         cfg: EftConfig,
-        cold: Tensor,
+        cold: np.ndarray,
         sequences: Sequence[PersonFrames],
         num_slots: int,
         *,

@@ -60,7 +60,7 @@ def fit_smplify(batch: Batch, setup: Setup, done: Listener | None = None) -> Fit
 def fit_rows(
     crops: Crops, initial: FitResult, starts: Starts, setup: Setup
 ) -> tuple[FitResult, list[PersonState | None]]:
-    """Fit N people, each on their initial, all at once.
+    """Fit N people at once; they do not mix.
 
     Args:
         crops: N people.
@@ -83,8 +83,8 @@ def fit_rows(
     with torch.no_grad():
         weight = losses.joint_weights(crops.keypoints[..., 2], setup)
         loss_px = error_px(body, fitted, crops, weight)
-        accepted = acceptable(fitted, initial, loss_px, crops, setup)
-        accepted &= losses.enough_joints(weight, setup)
+        enough = losses.enough_joints(weight, setup)
+        accepted = acceptable(fitted, initial, loss_px, enough, crops, setup)
     result = FitResult(
         fitted.where(accepted, initial.prediction),
         initial.loss_px,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eftvideo.fit import losses
 from eftvideo.fit.optimizer import Adam
-from eftvideo.fit.projection import projected
+from eftvideo.fit.projection import projected_keypoints
 from eftvideo.fit.smplify.first_guess import MIN_SCALE, TORSO
 from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, PosePrior, wrong_bend
 from eftvideo.geometry.crops import CROP_SIDE_PX
@@ -122,7 +122,7 @@ class Stages:
     def _apart_px(self, theta: Tensor, rows: Tensor) -> Tensor:
         """(M, 17, 2) from the seen to the body's keypoints, px of a 224 px crop."""
         crops = self.crops.select(rows)
-        pred, _ = projected(self.body, from_row(theta), crops)
+        pred = projected_keypoints(self.body, from_row(theta), crops)
         return losses.CROP_HALF_PX * (pred - crops.keypoints[..., :2])
 
     def _descend(
