@@ -32,7 +32,6 @@ ACTED = {
     "track.left_right.enabled": "sightings",
     "track.outliers.enabled": "keypoints",
     "track.unseen.enabled": "sightings less",
-    "fit.context.enabled": "person-frames",
     "fit.shape.enabled": "tracks",
     "fit.accept.enabled": "person-frames",
     "refine.gaps.enabled": "person-frames",
