@@ -38,12 +38,12 @@ class Outputs:
             ) from e
         if not os.access(out, os.W_OK | os.X_OK):
             raise VideoWriteError(f"cannot write to folder {out}: choose another with -o")
-        overlay = out / f"{clip.stem}_overlay.mp4"
-        return cls(
-            out / f"{clip.stem}.npz",
-            overlay if cfg.enabled else None,
-            out if cfg.report else None,
-        )
+        npz, overlay = out / f"{clip.stem}.npz", out / f"{clip.stem}_overlay.mp4"
+        report = out / f"{clip.stem}_report.html"
+        for path, wanted in ((npz, True), (overlay, cfg.enabled), (report, cfg.report)):
+            if wanted and path.is_dir():
+                raise VideoWriteError(f"{path} is a folder: remove it, or choose another -o")
+        return cls(npz, overlay if cfg.enabled else None, out if cfg.report else None)
 
     def save(self, result: Result) -> None:
         """Write the npz, if it is wanted.

@@ -41,7 +41,7 @@ class Setup:
     def __post_init__(self) -> None:
         """Fill in the crop, what is tuned and the rate, where the settings leave them open."""
         fit, regressor = self.cfg.fit, self.regressor
-        which = fit.eft.tune or next(iter(regressor.rates))
+        which = next(iter(regressor.rates)) if fit.eft.tune is None else fit.eft.tune
         regressor.tunable(which)
         given = fit.eft.learning_rate
         rate = regressor.rates[which] if given is None else given
@@ -105,7 +105,9 @@ def choose_device(name: str) -> str:
             f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices; "
             "use --device cpu"
         )
-    if device.type not in ("cpu", "cuda"):
+    if name == "cpu:0":
+        return "cpu"
+    if device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
         raise ConfigError(f"device {name!r} is not supported: use auto, cpu, cuda or cuda:1")
     return name
 
@@ -114,7 +116,7 @@ def full_frame_camera(info: VideoInfo, cfg: RunConfig) -> Camera:
     """The camera from the options, or the usual guess.
 
     Raises:
-        ConfigError: an impossible field of view.
+        ConfigError: a focal length that no camera has.
     """
     if cfg.focal_length_px is not None:
         focal = cfg.focal_length_px
@@ -125,4 +127,10 @@ def full_frame_camera(info: VideoInfo, cfg: RunConfig) -> Camera:
             raise ConfigError(str(e)) from e
     else:
         focal = camera.default_focal_length_px(info.width_px, info.height_px)
+    least, most = 0.01 * info.width_px, 1000.0 * info.width_px
+    if not least <= focal <= most:
+        raise ConfigError(
+            f"the focal length must be from {least:g} to {most:g} px for a picture "
+            f"{info.width_px} px wide, but is {focal:g}: mend focal_length_px or fov_deg"
+        )
     return Camera(focal, info.width_px, info.height_px)

@@ -86,7 +86,7 @@ class Span:
 TREES = [
     Toy(),
     Toy(3, 4.5, 'a "quoted" \\ name\nwith\ttabs \x00\x1f\x7f\x85\u2028é😀 #', -7, 0.1),
-    Toy(1e-7, 1e22, "", 10**30, 1),
+    Toy(1e-7, 1e9, "", 10**9, 1),
     Toy(fit=Fit(Eft(1, "head", None, 2.5), False, "regress", 2.0, 4)),
     Toy(smooth=Smooth(0, (), ("top", "side", "top"), (-1.5, math.pi), ())),
     Toy(smooth=Smooth(windows_s=tuple(i / 7 + 0.1 for i in range(40)), ids=(3,))),

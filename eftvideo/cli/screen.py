@@ -24,7 +24,7 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except EftVideoError as e:
-        errors.print(f"[red]error:[/red] {escape(str(e))}")
+        errors.print(f"[red]error:[/red] {escape(' '.join(str(e).split()))}")
         raise typer.Exit(EXIT_USER_ERROR) from e
     except ImportError as e:
         if (e.name or "").startswith("eftvideo"):

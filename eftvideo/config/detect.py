@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from eftvideo.config.values import Count, NotNegative, Positive, Share
+from eftvideo.config.values import Count, NotNegative, Positive, Range, Share
 
 Tracker = Literal["bytetrack", "botsort"]
 SecondLook = Literal["leaning", "all"]
@@ -34,7 +34,7 @@ class KeypointConfig:
 class CloseUpConfig:
     """Parts of a frame, turned and large, for a detector that finds more there."""
 
-    size_px: Count = 448
+    size_px: Annotated[int, Range(32, 4096)] = 448
     """Side at which the network sees them."""
     scale: Positive = 1.35
     """Side of the close-up over the person's: the longer side of the box, or most of its
@@ -93,7 +93,7 @@ class DetectConfig:
 
     model: str = "yolo11n-pose"
     """Name or path of an ultralytics pose model. This one is in the package; others download."""
-    image_size: Count = 640
+    image_size: Annotated[int, Range(32, 4096)] = 640
     """Longer side at which the network sees a frame, px. 640 is what YOLO11 was trained at."""
     min_confidence: Share = 0.25
     """Boxes below are dropped before tracking is reported (ultralytics' own default)."""

@@ -9,6 +9,9 @@ from eftvideo.config.values import Range, Share
 
 DrawMode = Literal["mesh", "skeleton", "both"]
 OutputKind = Literal["mp4", "gif", "png"]
+X264Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class DrawConfig:
     """How much a body hides of the picture."""
     crf: Annotated[int, Range(0, 51)] = 18
     """libx264 quality; 18 looks like the source."""
-    preset: str = "veryfast"
+    preset: X264Preset = "veryfast"
     """libx264's: slower ones make smaller files."""
     report: bool = False
     """Write a page about the run too."""

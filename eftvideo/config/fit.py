@@ -15,7 +15,7 @@ Method = Literal["eft", "smplify", "regress"]
 class CropConfig:
     """From a box to the square crop that a regressor sees."""
 
-    box_scale: Positive = 1.2
+    box_scale: Annotated[float, Range(above=0, at_most=100)] = 1.2
     """Crop side over the longer side of the box (SPIN and EFT use 1.2)."""
     width_factor: Positive = 1.0
     """A box's width counts so many times: HMR 2.0 sees only the middle 3/4 of its crops."""

@@ -66,7 +66,7 @@ def take_old_names(cls: type[Config]) -> type[Config]:
             if path is None:
                 init(self, **{name: value})  # Python's own error for an unknown argument
                 continue
-            value = _MEANS.get(name, {}).get(value, value)
+            value = _now(name, value)
             first, _, rest = path.partition(".")
             part = getattr(self, first)
             object.__setattr__(self, first, _replaced(part, rest, value) if rest else value)
@@ -83,6 +83,10 @@ def take_old_names(cls: type[Config]) -> type[Config]:
     cls.__init__ = with_old_names  # type: ignore[method-assign]
     cls.__getattr__ = old_name  # type: ignore[attr-defined]
     return cls
+
+
+def _now(name: str, value: Any) -> Any:
+    return _MEANS.get(name, {}).get(value, value) if isinstance(value, str) else value
 
 
 def _replaced(part: Any, path: str, value: Any) -> Any:
@@ -125,7 +129,7 @@ def as_now(name: str, value: Any) -> tuple[str, Any]:
     """A setting of version 0.1, by its dotted name there, as it is called and said now."""
     parts = name.split(".")
     if name in _MEANS:
-        value = _MEANS[name].get(value, value)
+        value = _now(name, value)
     for end in range(len(parts), 0, -1):
         if new := OLD_NAMES.get(".".join(parts[:end])):
             return ".".join([new, *parts[end:]]), value

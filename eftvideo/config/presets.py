@@ -37,7 +37,6 @@ PRESETS: dict[str, tuple[str, ...]] = {
         "fit.eft.warm_stall_steps=2",
         "fit.eft.stall_px=0.03",
         "fit.eft.stay_weight=2",
-        "fit.eft.learning_rate=0.0005",
     ),
     "published": PUBLISHED,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from eftvideo.config.clip import ClipConfig
 from eftvideo.config.detect import DetectConfig, KeypointConfig
@@ -14,7 +14,7 @@ from eftvideo.config.fit import FitConfig
 from eftvideo.config.old_names import take_old_names
 from eftvideo.config.refine import RefineConfig
 from eftvideo.config.track import TrackConfig
-from eftvideo.config.values import Positive
+from eftvideo.config.values import Positive, Range
 
 
 @take_old_names
@@ -39,7 +39,7 @@ class RunConfig:
     """Path of a body model file; None: the free body that is shipped."""
     focal_length_px: Positive | None = None
     """Of the whole picture."""
-    fov_deg: Positive | None = None
+    fov_deg: Annotated[float, Range(above=0, below=180)] | None = None
     """Horizontal field of view; used if focal_length_px is None. Neither: sqrt(W^2 + H^2)."""
     device: str = "auto"
     """auto (CUDA if there is one), cpu, cuda, cuda:1."""

@@ -40,6 +40,8 @@ class Range:
         return f"{low} and {high.removeprefix('of ')}" if low and high else low + high
 
 
+_MOST = 1e9
+"""No number means anything beyond, and its square must fit a float32."""
 Count = Annotated[int, Range(1)]
 Share = Annotated[float, Range(0, 1)]
 Positive = Annotated[float, Range(above=0)]
@@ -165,6 +167,9 @@ class Kind:
             inside = math.isfinite(value) or (self.infinite and not math.isnan(value))
             if not inside:
                 raise UnfitError(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and math.isfinite(value) and abs(value) > _MOST:
+            raise UnfitError(value)
         if self.limits is not None and value not in self.limits:
             raise UnfitError(value)
         return value

@@ -66,7 +66,7 @@ def _load(cfg: RunConfig) -> Regressor:
         return model.from_weights(path)
     cameras = model.cameras
     if cfg.weights_camera not in cameras:
-        choice = f"choose one of {', '.join(cameras)}" if cameras else "leave the option out"
+        choice = f"choose one of {', '.join(cameras)}" if cameras else "leave the setting out"
         raise ConfigError(
             f"regressor {cfg.regressor!r} has no camera {cfg.weights_camera!r}: {choice}"
         )

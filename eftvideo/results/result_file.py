@@ -73,7 +73,9 @@ def load_result(path: str | Path) -> Result:
     except FileNotFoundError as e:
         raise ResultFormatError(f"{path} not found: expected an npz from `eftvideo run`") from e
     except (OSError, ValueError, zipfile.BadZipFile) as e:
-        raise ResultFormatError(f"{path} is no npz from `eftvideo run`: {e}") from e
+        raise ResultFormatError(
+            f"{path} is no npz from `eftvideo run`: give the .npz that a run wrote"
+        ) from e
     version = int(stored.get("schema_version", 0))
     if version != SCHEMA_VERSION:
         raise ResultFormatError(

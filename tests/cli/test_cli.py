@@ -187,7 +187,7 @@ def test_bad_clips(bad_clips, tmp_path, name, words):
         (["--track-id", "2", "--track-id", "b"], "--track-id must be a list of whole numbers, but"),
         (["--focal-px", "500", "--fov-deg", "50"], "give --focal-px or --fov-deg, not both"),
         (["--focal-px", "0"], "--focal-px must be a number above 0, or none, but got 0"),
-        (["--fov-deg", "180"], "between 0 and 180 degrees"),
+        (["--fov-deg", "180"], "must be a number above 0 and below 180"),
         (["--device", "tpu"], "unknown device 'tpu': use auto, cpu, cuda or cuda:1"),
         (["--device", "cuda:99"], "use --device cpu"),
         (["--regressor", "none"], "unknown regressor 'none': choose one of hmr, "),
