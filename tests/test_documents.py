@@ -6,12 +6,12 @@ import importlib
 import re
 
 import pytest
-from conftest import ROOT
 from test_readme import DOCUMENTS, blocks
 
 from eftvideo.config import RunConfig
 from eftvideo.config.dotted import groups_of, leaves, set_values
 from eftvideo.errors import ConfigError
+from tests.conftest import ROOT
 
 LEAVES = leaves(RunConfig())
 GROUPS = groups_of(LEAVES)

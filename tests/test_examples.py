@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE, ROOT, FinishedRun
 from media import ffmpeg
 
 from eftvideo.results.result_file import load_result
 from eftvideo.video.probe import probe
+from tests.conftest import EXAMPLE, ROOT, FinishedRun
 
 SCRIPTS = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
 

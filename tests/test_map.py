@@ -7,8 +7,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from test_layers import FLOORS, INNER
+
+from tests.conftest import ROOT
 
 PACKAGE = ROOT / "eftvideo"
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import smplx
 import torch
-from conftest import NUM_TINY
 from media import ffmpeg
 from smplx.utils import Struct
 
@@ -25,6 +24,7 @@ from eftvideo.types import FITTED, REJECTED
 from eftvideo.video.probe import probe
 from eftvideo.video.reader import open_video
 from eftvideo.weights import locate as weights
+from tests.conftest import NUM_TINY
 
 AS_FITTED = tuple(f"refine.{step}.enabled=no" for step in ("gaps", "smooth"))
 SHORT = (*AS_FITTED, "clip.end_s=0.1")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 import typer
-from conftest import ROOT
 
 import eftvideo
 from eftvideo.bodies import load_body
@@ -23,6 +22,7 @@ from eftvideo.fit.eft.fit import fit_eft
 from eftvideo.geometry.camera import Camera
 from eftvideo.setup import Setup
 from eftvideo.types import Crops
+from tests.conftest import ROOT
 from tests.results.test_results import ROWS
 
 DOCUMENTS = [

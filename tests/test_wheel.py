@@ -8,8 +8,9 @@ import sys
 import zipfile
 
 import pytest
-from conftest import ROOT
 from hatchling.builders.wheel import WheelBuilder
+
+from tests.conftest import ROOT
 
 SCRIPT = """
 from eftvideo import plugins

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from cli_case import fails, run_nothing, run_python, runner
-from conftest import EXAMPLE
 from media import ffmpeg, tone
 from safetensors.torch import save_file
 
 from eftvideo.cli.app import app
 from eftvideo.config import RunConfig
 from eftvideo.regressors.lifter import LifterConfig, Model
+from tests.conftest import EXAMPLE
 
 pytestmark = pytest.mark.usefixtures("wide")
 

@@ -13,63 +13,16 @@ from eftvideo.fit.answer import answer
 from eftvideo.fit.batch import Batch, Streams
 from eftvideo.fit.eft.engine import Engine
 from eftvideo.fit.eft.fit import fit_eft
-from eftvideo.fit.optimizer import Adam
 from eftvideo.fit.projection import projected
 from eftvideo.fit.smplify.fit import fit_rows, fit_smplify
-from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, load_pose_prior, wrong_bend
+from eftvideo.fit.smplify.pose_prior import load_pose_prior
 from eftvideo.fit.smplify.stages import FOCAL_PX, Stages, from_row, to_row
 from eftvideo.geometry import camera
-from eftvideo.geometry.rotations import axis_angle_to_matrix, rotation_angle
+from eftvideo.geometry.rotations import rotation_angle
 from eftvideo.geometry.skeletons import COCO17
-from eftvideo.types import FITTED, REJECTED, Crops, Prediction, SmplParams
+from eftvideo.types import FITTED, REJECTED, Prediction
 from tests import eft_people
-
-FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
-FEW = SmplifyConfig(camera_steps=12, body_steps=25, stall_steps=50)
-
-
-@pytest.fixture(scope="module")
-def prior():
-    return load_pose_prior()
-
-
-def crops_of(body, params, transl):
-    """What a detector without errors would report of bodies in a 1280 x 720 px picture."""
-    num = len(params)
-    size = torch.tensor([[1280.0, 720.0]]).expand(num, 2)
-    focal = torch.full((num,), 1400.0)
-    _, keypoints = body.joints_and_keypoints(params)
-    px = camera.project(keypoints + transl[:, None], focal, size)
-    low, high = px.amin(1), px.amax(1)
-    side, center = (high - low).amax(1) * 1.2, (low + high) / 2
-    xy = (px - center[:, None]) / (side / 2)[:, None, None]
-    return Crops(torch.cat([xy, torch.full((num, 17, 1), 0.95)], -1), center, side, focal, size)
-
-
-@pytest.fixture(scope="module")
-def scene(body, prior):
-    """Four likely poses, turned in different ways; crops, true parameters, translations."""
-    g = torch.Generator().manual_seed(3)
-    pose = prior.mean[:4] + 0.05 * torch.randn(4, NUM_ANGLES, generator=g)
-    heading = torch.zeros(4, 3)
-    heading[:, 1] = torch.tensor([0.3, -1.0, 2.6, 0.0])
-    params = SmplParams(
-        FACING @ axis_angle_to_matrix(heading),
-        axis_angle_to_matrix(pose.unflatten(1, (23, 3))),
-        torch.zeros(4, 10),
-    )
-    transl = torch.tensor([[0.3, 0.1, 4.0], [-0.5, 0.2, 5.0], [0.0, 0.0, 4.5], [0.9, 0.1, 4.0]])
-    return crops_of(body, params, transl), params, transl
-
-
-def setup_of(regressor, body, cfg=None, **other):
-    cfg = cfg or SmplifyConfig()
-    return eft_people.setup_of(regressor, body, method="smplify", smplify=cfg, **other)
-
-
-def fit(regressor, body, crops, cfg, starts=None):
-    setup = setup_of(regressor, body, cfg)
-    return fit_rows(crops, answer(crops, setup), starts or [None] * len(crops), setup)
+from tests.fit.smplify_case import FEW, fit, setup_of
 
 
 def error_mm(body, result, params):
@@ -128,20 +81,6 @@ def test_network_and_body_stay_as_they_were(regressor, body, scene):
     after = state()
     assert all(torch.equal(before[k], after[k]) for k in before)
     assert all(p.grad is None for m in (regressor, body) for p in m.parameters())
-
-
-def test_stages_move_only_what_they_should(regressor, body, scene):
-    crops, _, _ = scene
-    start = to_row(answer(crops, setup_of(regressor, body)).prediction)
-    first, _ = fit(regressor, body, crops, replace(FEW, body_steps=0))
-    moved = (to_row(first.prediction) - start).abs()
-    assert moved[:, 3:82].max() < 1e-3  # pose and betas: only the round trip over matrices
-    assert moved[:, 82:84].amax(1).min() > 5e-4
-    both, states = fit(regressor, body, crops, FEW)
-    then = to_row(both.prediction)
-    assert torch.allclose(then[:, 82:], to_row(first.prediction)[:, 82:], atol=1e-4)
-    assert (then - start)[:, 3:82].abs().amax(1).min() > 1e-2
-    assert all(s is not None for s in states)
 
 
 def test_warm_start_begins_where_the_last_frame_ended(regressor, body, scene):
@@ -213,33 +152,6 @@ def test_rows_say_what_predictions_say(body, scene):
     assert torch.allclose(truth, crops.keypoints[..., :2], atol=1e-3)
 
 
-def test_objective_is_the_sum_of_its_terms(regressor, body, scene, prior):
-    """By hand, from the constants, at a point where every term counts."""
-    crops, params, transl = scene
-    setup = setup_of(regressor, body)
-    row = to_row(Prediction(params, camera.transl_to_pred_cam(transl, *crops.view)))
-    row[:, 72:82] = 0.5
-    row[:, 0] += 0.2
-    stages = Stages(crops, setup, prior)
-    rows = torch.arange(4)
-    apart = 112.0 * (projected(body, from_row(row), crops)[0] - crops.keypoints[..., :2])
-    robust = 100.0**2 * apart**2 / (100.0**2 + apart**2)
-    weight = torch.full((17,), 0.95**2)
-    weight[:5] *= setup.cfg.keypoints.face_weight
-    weight[[11, 12]] = 0.0
-    pose = row[:, 3:72]
-    want = (
-        (weight[:, None] * robust).sum((1, 2))
-        + 4.78**2 * prior.penalty(pose)
-        + 15.2**2 * wrong_bend(pose)
-        + 5.0**2 * 10 * 0.25
-    )
-    assert torch.allclose(stages.body_loss(row, rows), want, rtol=1e-4)
-    torso = apart[:, [5, 6, 11, 12]].square().sum((1, 2))
-    held = stages.camera_loss(row, rows, row[:, -1] - 0.3)
-    assert torch.allclose(held, torso + 100.0**2 * 0.09, rtol=1e-3)
-
-
 def test_same_errors_as_eft(regressor, body, scene):
     """Both see the same keypoints, weigh them alike, and reject by the same limits."""
     crops, keypoints = scene[0], KeypointConfig(0.5, 0.1, 0.7, 0.9, min_joints=9)
@@ -298,30 +210,3 @@ def test_streams_go_on_as_frame_by_frame(regressor, body, scene):
             mine = result.prediction.params.body_pose[row]
             assert torch.allclose(mine, one.prediction.params.body_pose[0], atol=1e-3)
             assert result.num_steps[row] == one.num_steps[0]
-
-
-@pytest.mark.parametrize("pull", [0.0, 1.0])
-def test_prior_pulls_toward_likely_poses(regressor, body, scene, prior, pull):
-    crops, params, transl = scene
-    row = to_row(Prediction(params, camera.transl_to_pred_cam(transl, *crops.view)))
-    g = torch.Generator().manual_seed(5)
-    row[:, 3:72] += 0.2 * torch.randn(4, NUM_ANGLES, generator=g)
-    setup = setup_of(regressor, body, SmplifyConfig(pose_weight=4.78 * pull))
-    stages = Stages(crops, setup, prior)
-    done, _, _ = stages.run(row, adam_of(row))
-    change = prior.penalty(done[:, 3:72]) / prior.penalty(row[:, 3:72])
-    assert (change < 0.5).all() if pull else (change > 0.5).all()
-
-
-def adam_of(row):
-    return Adam(torch.zeros_like(row), torch.zeros_like(row), torch.zeros(len(row)).long())
-
-
-def test_gradient_is_finite_at_the_rest_pose(regressor, body, scene, prior):
-    crops, _, _ = scene
-    row = torch.zeros(4, 85)
-    row[:, -1] = 50.0
-    leaf = row.requires_grad_()
-    stages = Stages(crops, setup_of(regressor, body), prior)
-    stages.body_loss(leaf, torch.arange(4)).sum().backward()
-    assert leaf.grad is not None and torch.isfinite(leaf.grad).all()
