@@ -107,9 +107,27 @@ class Model:
         self._rate = frames_per_second
         with _private():
             path = _yolo_weights.locate(cfg.model, GITHUB_ASSETS_STEMS, _download)
-            self._predictor = _predictor(path, cfg, device)
+            self._predictor = self._new_predictor(path, device)
         self._ids_used = 0
         self._tracker = self._new_tracker()
+
+    def _new_predictor(self, path: Path, device: str) -> _Predictor:
+        cfg, model = self._cfg, _load(path)
+        options = {
+            "task": "pose",
+            "model": str(path),
+            "device": device,
+            "imgsz": cfg.image_size,
+            "conf": min(cfg.low_confidence, cfg.min_confidence),
+            "classes": [0],  # person
+            "save": False,
+            "verbose": False,
+            "rect": True,
+            "channels_last": True,  # up to twice as fast on a CPU
+        }
+        predictor = _Predictor(overrides=options)
+        predictor.setup_model(model, verbose=False)
+        return predictor
 
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
         """Everybody in each frame, scores from `cfg.low_confidence` up, best first; track_id is -1.
@@ -211,25 +229,6 @@ def _unpadded(points: torch.Tensor, net: Sequence[int], frame: Sequence[int]) ->
         points[..., axis] -= round((net[side] - size) / 2 - 0.1)
         points[..., axis] /= size / frame[side]
     return points
-
-
-def _predictor(path: Path, cfg: DetectConfig, device: str) -> _Predictor:
-    model = _load(path)
-    options = {
-        "task": "pose",
-        "model": str(path),
-        "device": device,
-        "imgsz": cfg.image_size,
-        "conf": min(cfg.low_confidence, cfg.min_confidence),
-        "classes": [0],  # person
-        "save": False,
-        "verbose": False,
-        "rect": True,
-        "channels_last": True,  # up to twice as fast on a CPU
-    }
-    predictor = _Predictor(overrides=options)
-    predictor.setup_model(model, verbose=False)
-    return predictor
 
 
 def _load(path: Path) -> torch.nn.Module:

@@ -7,7 +7,6 @@ others and behind damage (see `decord_decode.can_read` for the line between them
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eftvideo.config import ClipConfig
-from eftvideo.errors import ConfigError, VideoOpenError
+from eftvideo.errors import VideoOpenError
 from eftvideo.types import VideoFrame, VideoInfo
 from eftvideo.video import decord as decord_decode
 from eftvideo.video import ffmpeg as ffmpeg_decode
@@ -39,11 +38,9 @@ def open_video(path: Path | str, clip: ClipConfig | None = None) -> VideoReader:
         clip: range in seconds and stride; None reads every frame.
 
     Raises:
-        ConfigError: start, end or stride make no sense.
         VideoOpenError: not a readable video, or nothing of it lies in the range.
     """
     clip = clip or ClipConfig()
-    _check_clip(clip)
     media = probe(Path(path))
     return VideoReader(media, clip)
 
@@ -147,15 +144,6 @@ class VideoReader:
                 "%s is cut off: its header promises %.2f s, but the pictures end at %.2f s",
                 *(media.path.name, promised, there),
             )
-
-
-def _check_clip(clip: ClipConfig) -> None:
-    if not (math.isfinite(clip.start_s) and clip.start_s >= 0):
-        raise ConfigError(f"start must be 0 seconds or more, but got {clip.start_s}")
-    if clip.end_s is not None and not clip.end_s > clip.start_s:
-        raise ConfigError(f"end must be after start ({clip.start_s} s), but got {clip.end_s} s")
-    if clip.stride < 1:
-        raise ConfigError(f"stride must be 1 or more frames, but got {clip.stride}")
 
 
 def _select(media: MediaProbe, clip: ClipConfig) -> np.ndarray:
