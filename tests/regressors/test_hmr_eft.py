@@ -190,7 +190,7 @@ def test_smpl_betas_are_not_taken_for_ours(tmp_path, body, crops, caplog, monkey
     assert networks.load_regressor(named, "cpu", body).inner.cfg.camera == "spin"  # type: ignore
     with pytest.raises(ConfigError, match="no camera 'smplx': choose one of spin, eft"):
         networks.load_regressor(replace(named, weights_camera="smplx"), "cpu", body)
-    with pytest.raises(ConfigError, match="leave the option out"):
+    with pytest.raises(ConfigError, match="leave the setting out"):
         networks.load_regressor(RunConfig(weights_camera="spin"), "cpu", body)
 
 
