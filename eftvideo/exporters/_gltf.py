@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pygltflib as gltf
 
@@ -70,15 +68,3 @@ class Writer:
         self.doc.buffers = [gltf.Buffer(byteLength=len(self._blob))]
         self.doc.set_binary_blob(bytes(self._blob))
         return b"".join(self.doc.save_to_bytes())
-
-
-def read_glb(path: Path) -> tuple[gltf.GLTF2, bytes]:
-    """A glb's document and its binary chunk.
-
-    Raises:
-        ValueError: no glb.
-    """
-    doc = gltf.GLTF2().load_binary(str(path))
-    if doc is None:
-        raise ValueError(f"{path} is no glb file")
-    return doc, doc.binary_blob() or b""

@@ -70,14 +70,6 @@ class Motion:
         return offsets
 
     @property
-    def transl_m(self) -> np.ndarray:
-        """(F, 3) smplx's `transl` for the one shape, in the file's axes.
-
-        SMPL turns about the rest pelvis p, which is not at the origin: x = R (v - p) + p + transl.
-        """
-        return self.pelvis_m - self.rest_joints_m[0]
-
-    @property
     def shape_error_m(self) -> np.ndarray:
         """(F,) how far the one shape puts the worst joint away from where the fit has it."""
         return np.linalg.norm(self.joints(self.rest_offsets_m) - self.joints(), axis=-1).max(-1)
