@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eftvideo.config import DrawConfig
 from eftvideo.errors import VideoWriteError
+from eftvideo.files import make_folder
 from eftvideo.results.result import Result
 from eftvideo.results.result_file import save_result
 
@@ -29,13 +30,7 @@ class Outputs:
         """
         if out_dir is None:
             return cls()
-        out = Path(out_dir)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise VideoWriteError(
-                f"cannot make folder {out}: {e.strerror}; choose another with -o"
-            ) from e
+        out = make_folder(Path(out_dir))
         if not os.access(out, os.W_OK | os.X_OK):
             raise VideoWriteError(f"cannot write to folder {out}: choose another with -o")
         npz, overlay = out / f"{clip.stem}.npz", out / f"{clip.stem}_overlay.mp4"

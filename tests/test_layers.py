@@ -20,7 +20,7 @@ FILES = {
 
 FLOORS = [
     {"errors"},
-    {"config", "plugins", "weights"},
+    {"config", "files", "plugins", "weights"},
     {"types"},
     {"geometry", "progress"},
     {"bodies", "video"},

@@ -128,8 +128,7 @@ def value_of(config: Mapping[str, Any], name: str) -> Any:
 def as_now(name: str, value: Any) -> tuple[str, Any]:
     """A setting of version 0.1, by its dotted name there, as it is called and said now."""
     parts = name.split(".")
-    if name in _MEANS:
-        value = _now(name, value)
+    value = _now(name, value)
     for end in range(len(parts), 0, -1):
         if new := OLD_NAMES.get(".".join(parts[:end])):
             return ".".join([new, *parts[end:]]), value

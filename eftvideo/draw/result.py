@@ -14,7 +14,8 @@ from eftvideo.draw.panels import Grid
 from eftvideo.draw.people import LAYERS, drawn_by_run
 from eftvideo.draw.sinks import make_sink
 from eftvideo.draw.views import VIEWS
-from eftvideo.errors import ConfigError, VideoWriteError
+from eftvideo.errors import ConfigError
+from eftvideo.files import make_folder
 from eftvideo.progress import Progress
 from eftvideo.results.posing import body_of
 from eftvideo.results.result import Result
@@ -167,18 +168,3 @@ def _people(result: Result, track_ids: tuple[int, ...]) -> Result:
         ids = ", ".join(map(str, result.track_ids)) or "none"
         raise ConfigError(f"no track {unknown[0]} in this result: choose from {ids}")
     return result.select(np.isin(result.track_id, track_ids))
-
-
-def make_folder(folder: Path) -> Path:
-    """The folder for results, made if missing.
-
-    Raises:
-        VideoWriteError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise VideoWriteError(
-            f"cannot make folder {folder}: {e.strerror}; choose another with -o"
-        ) from e
-    return folder

@@ -11,9 +11,10 @@ import numpy as np
 
 from eftvideo import plugins
 from eftvideo.config.export import ExportConfig
-from eftvideo.errors import ConfigError, VideoWriteError
+from eftvideo.errors import ConfigError
 from eftvideo.exporters import Exporter, Scene
 from eftvideo.exporters._motion import Motion, motions, usual_fps
+from eftvideo.files import make_folder
 from eftvideo.results.posing import body_of
 from eftvideo.results.result import Result
 from eftvideo.results.result_file import load_result
@@ -154,12 +155,7 @@ def _targets(
         targets = [where / f"{source.stem}{name}{exporter.tag}{suffix}" for name in names]
     if any(t.resolve() == source.resolve() for t in targets):
         raise ConfigError(f"-o would write over {source}: give another place")
-    try:
-        targets[0].parent.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise VideoWriteError(
-            f"cannot make folder {targets[0].parent}: {e.strerror}; choose another with -o"
-        ) from e
+    make_folder(targets[0].parent)
     return targets
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from eftvideo.config import DrawConfig
 from eftvideo.config.old_names import part_of
 from eftvideo.draw.people import drawn_by_run
-from eftvideo.draw.result import make_folder, open_for
+from eftvideo.draw.result import open_for
+from eftvideo.files import make_folder
 from eftvideo.progress import Progress
 from eftvideo.report.page import page
 from eftvideo.report.pictures import take_shots
