@@ -22,10 +22,11 @@ from stages import find_people, fit_people
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import ClipConfig, RunConfig
 from eftvideo.draw.people import DrawnPeople, drawn_by_run, make_layers
+from eftvideo.files import write_whole
 from eftvideo.results.result import Result
 from eftvideo.setup import Setup
 from eftvideo.types import VideoFrame
-from eftvideo.video.images import jpeg_bytes, resize, write_whole, write_words
+from eftvideo.video.images import jpeg_bytes, resize, write_words
 from eftvideo.video.reader import VideoReader, open_video
 
 AROUND_S = 1.0

@@ -14,8 +14,9 @@ import numpy as np
 
 from eftvideo.config import ClipConfig, DrawConfig, RerenderConfig
 from eftvideo.errors import VideoWriteError
+from eftvideo.files import write_whole
 from eftvideo.types import VideoFrame, VideoInfo
-from eftvideo.video.images import png_bytes, write_whole
+from eftvideo.video.images import png_bytes
 from eftvideo.video.probe import ffmpeg_exe, input_url
 from eftvideo.video.writer import VideoWriter
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from eftvideo.exporters._protocol import Exporter, Scene, generator, write_whole
+from eftvideo.exporters._protocol import Exporter, Scene, generator
 
-__all__ = ["Exporter", "Scene", "generator", "write_whole"]
+__all__ = ["Exporter", "Scene", "generator"]

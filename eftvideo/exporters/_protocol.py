@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from eftvideo.errors import VideoWriteError
 from eftvideo.exporters._motion import Motion, Up
 
 if TYPE_CHECKING:
     from eftvideo.bodies import BodyModel
     from eftvideo.results.result import Result
 
-__all__ = ["Exporter", "Scene", "generator", "write_whole"]
+__all__ = ["Exporter", "Scene", "generator"]
 
 
 def generator() -> str:
@@ -75,28 +71,3 @@ class Exporter(Protocol):
             VideoWriteError: it cannot be written.
         """
         ...
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it when whole.
-
-    Raises:
-        VideoWriteError: the folder cannot be written.
-    """
-    part: str | None = None
-    try:
-        handle, part = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(part).chmod(0o666 & ~mask)
-        Path(part).replace(path)
-    except OSError as e:
-        raise VideoWriteError(
-            f"cannot write {path}: {e.strerror}; choose another place with -o"
-        ) from e
-    finally:
-        if part is not None:
-            with contextlib.suppress(FileNotFoundError):
-                Path(part).unlink()

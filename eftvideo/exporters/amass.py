@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from eftvideo.errors import ConfigError
-from eftvideo.exporters import Scene, write_whole
+from eftvideo.exporters import Scene
 from eftvideo.exporters._motion import Motion, Up, rest_joints
+from eftvideo.files import write_whole
 from eftvideo.geometry.rotations import matrix_to_axis_angle
 
 NUM_JOINTS = 52

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from eftvideo.bodies import BodyModel
-from eftvideo.exporters import Scene, write_whole
+from eftvideo.exporters import Scene
 from eftvideo.exporters._motion import Up
+from eftvideo.files import write_whole
 from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
 from eftvideo.types import SmplParams
 

@@ -20,8 +20,9 @@ import torch
 
 from eftvideo.config import KeypointConfig
 from eftvideo.config.old_names import part_of
-from eftvideo.exporters import Scene, write_whole
+from eftvideo.exporters import Scene
 from eftvideo.exporters._motion import Motion, Up
+from eftvideo.files import write_whole
 from eftvideo.geometry.camera import MIN_DEPTH_M, crop_view_rotation
 from eftvideo.geometry.skeletons import COCO17
 

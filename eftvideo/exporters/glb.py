@@ -22,10 +22,11 @@ import torch
 
 from eftvideo.bodies import BodyModel
 from eftvideo.errors import ConfigError
-from eftvideo.exporters import Scene, generator, write_whole
+from eftvideo.exporters import Scene, generator
 from eftvideo.exporters._correctives import corrective_shapes
 from eftvideo.exporters._gltf import Writer
 from eftvideo.exporters._motion import Motion, Up, rest_joints
+from eftvideo.files import write_whole
 from eftvideo.geometry.rotations import matrix_to_quaternion
 from eftvideo.geometry.skeletons import SMPL24, SMPL24_PARENTS
 from eftvideo.renderers import track_colour

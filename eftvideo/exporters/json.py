@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from eftvideo.exporters import Scene, generator, write_whole
+from eftvideo.exporters import Scene, generator
 from eftvideo.exporters._motion import Motion, Up
+from eftvideo.files import write_whole
 from eftvideo.geometry.rotations import matrix_to_axis_angle
 from eftvideo.geometry.skeletons import COCO17, SMPL24, SMPL24_PARENTS
 

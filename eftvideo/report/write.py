@@ -9,13 +9,12 @@ from eftvideo.config import DrawConfig
 from eftvideo.config.old_names import part_of
 from eftvideo.draw.people import drawn_by_run
 from eftvideo.draw.result import open_for
-from eftvideo.files import make_folder
+from eftvideo.files import make_folder, write_whole
 from eftvideo.progress import Progress
 from eftvideo.report.page import page
 from eftvideo.report.pictures import take_shots
 from eftvideo.results.posing import body_of
 from eftvideo.results.result import Result
-from eftvideo.video.images import write_whole
 
 
 def write_report(

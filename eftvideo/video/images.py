@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import cv2
 import numpy as np
-
-from eftvideo.errors import VideoWriteError
 
 JPEG_QUALITY = 80
 _SHIFT = 4
@@ -57,23 +52,6 @@ def jpeg_image(data: bytes) -> np.ndarray:
 def png_bytes(image: np.ndarray) -> bytes:
     """A PNG file of an RGB picture (H, W, 3) uint8."""
     return _encoded(".png", image, [])
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and rename it when it is whole.
-
-    Raises:
-        VideoWriteError: the folder cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as e:
-        part.unlink(missing_ok=True)
-        raise VideoWriteError(
-            f"cannot write {path}: {e.strerror}; choose another folder with -o"
-        ) from e
 
 
 def _encoded(suffix: str, image: np.ndarray, options: list[int]) -> bytes:

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from eftvideo import plugins
 from eftvideo.cli.app import app
 from eftvideo.errors import ConfigError, MissingDependencyError, VideoWriteError
-from eftvideo.exporters import write_whole
 from eftvideo.exporters._export import formats
+from eftvideo.files import write_whole
 
 runner = CliRunner()
 
