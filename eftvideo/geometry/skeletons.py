@@ -25,6 +25,16 @@ FEET6: tuple[str, ...] = (
     "right_big_toe", "right_small_toe", "right_heel",
 )  # fmt: skip
 
+LANDMARK33: tuple[str, ...] = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye",
+    "right_eye_outer", "left_ear", "right_ear", "mouth_left", "mouth_right",
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+)  # fmt: skip
+"""BlazePose's points (Bazarevsky et al. 2020), in the order of its landmark network."""
+
 COCO17_FACE: tuple[int, ...] = tuple(
     COCO17.index(n) for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 )
@@ -63,8 +73,8 @@ LIMB12: tuple[str, ...] = tuple(
 
 def mirror_index(names: tuple[str, ...]) -> list[int]:
     """Index of each joint's mirror twin: `keypoints[mirror_index(COCO17)]` swaps left and right."""
-    swapped = {n: n.replace("left_", "?").replace("right_", "left_") for n in names}
-    return [names.index(s.replace("?", "right_")) for s in (swapped[n] for n in names)]
+    swapped = {n: n.replace("left", "?").replace("right", "left") for n in names}
+    return [names.index(s.replace("?", "right")) for s in (swapped[n] for n in names)]
 
 
 def select(names: tuple[str, ...], source: tuple[str, ...]) -> list[int]:

@@ -34,6 +34,15 @@ def test_mirror(names):
         assert names[j] == (f"{swapped[side]}_{rest}" if side in swapped else names[i])
 
 
+def test_landmarks_in_the_mirror():
+    """The nose stays, everything else changes places, the mouth's corners too."""
+    mirror = s.mirror_index(s.LANDMARK33)
+    assert len(set(s.LANDMARK33)) == 33 and [mirror[i] for i in mirror] == list(range(33))
+    assert [i for i, j in enumerate(mirror) if i == j] == [0]
+    assert s.LANDMARK33[mirror[s.LANDMARK33.index("mouth_left")]] == "mouth_right"
+    assert set(s.COCO17) <= set(s.LANDMARK33)
+
+
 def test_bones_and_limbs_join_what_is_there():
     assert {i for bone in s.COCO17_BONES for i in bone} == set(range(17))
     assert set(s.LIMB12) <= set(s.COCO17) and set(s.LIMB12) <= set(s.SMPL24)
