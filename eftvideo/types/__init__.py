@@ -12,6 +12,7 @@ from eftvideo.types.fits import (
     Prediction,
     SmplParams,
 )
+from eftvideo.types.landmarks import Landmarks
 from eftvideo.types.people import Detections, FrameDetections
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Detections",
     "FitResult",
     "FrameDetections",
+    "Landmarks",
     "Prediction",
     "SmplParams",
     "VideoFrame",

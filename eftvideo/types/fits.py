@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def _cat(tensors: Sequence[Tensor]) -> Tensor:
+def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """`torch.cat`, which is imported only where there are tensors."""
     import torch
 
-    return torch.cat(list(tensors))
+    return torch.cat(list(tensors), dim=dim)
+
+
+def _stack(tensors: Sequence[Tensor]) -> Tensor:
+    import torch
+
+    return torch.stack(list(tensors), dim=-1)
 
 
 def _where(mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -51,6 +57,10 @@ class Crops:
     """(N, 3, S, S) uint8 RGB: the crop at the size of a regressor that needs pixels."""
     betas: Tensor | None = None
     """(N, 10) the person's shape, where it is known and held; None: found with the pose."""
+    landmarks: Tensor | None = None
+    """(N, 1 + C, 33, 7) of the frame itself, then of the other times: x, y in crop coordinates,
+    visibility, presence, and x, y, z metres from mid-hip in the picture's axes (`Landmarks`); zeros
+    where nobody looked."""
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
@@ -62,6 +72,19 @@ class Crops:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    @property
+    def evidence(self) -> Tensor:
+        """(N, P, 3): what a body's points should lie on, x, y in crop coordinates, score in 0..1.
+
+        P is 17, the keypoints, or 50: then the landmarks follow, scored by visibility times
+        presence.
+        """
+        if self.landmarks is None:
+            return self.keypoints
+        x, y, visible, present = self.landmarks[:, 0, :, :4].unbind(-1)
+        points = _stack([x, y, visible * present])
+        return _cat([self.keypoints, points], dim=1)
 
     @property
     def view(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -79,6 +102,7 @@ class Crops:
             None if self.context is None else self.context[index],
             None if self.image is None else self.image[index],
             None if self.betas is None else self.betas[index],
+            None if self.landmarks is None else self.landmarks[index],
         )
 
     @classmethod

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from eftvideo.types.landmarks import Landmarks
 from eftvideo.types.shapes import expect_shape
 
 
@@ -22,13 +23,18 @@ class Detections:
     """(N, 17, 3) float32: x px, y px, score in 0..1, in COCO order."""
     track_id: np.ndarray
     """(N,) int64; -1 where no track is assigned."""
+    landmarks: Landmarks = field(default_factory=lambda: Landmarks.none(0))
+    """N of them; left out: nobody looked."""
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
+        if n and not len(self.landmarks):
+            object.__setattr__(self, "landmarks", Landmarks.none(n))
         expect_shape("xyxy", self.xyxy, (None, 4))
         expect_shape("confidence", self.confidence, (n,))
         expect_shape("keypoints", self.keypoints, (n, 17, 3))
         expect_shape("track_id", self.track_id, (n,))
+        expect_shape("landmarks.score", self.landmarks.score, (n,))
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -36,7 +42,11 @@ class Detections:
     def select(self, index: np.ndarray) -> Detections:
         """The people at `index` (a boolean mask or integer indices)."""
         return Detections(
-            self.xyxy[index], self.confidence[index], self.keypoints[index], self.track_id[index]
+            self.xyxy[index],
+            self.confidence[index],
+            self.keypoints[index],
+            self.track_id[index],
+            self.landmarks.select(index),
         )
 
     @classmethod
@@ -69,4 +79,5 @@ def stacked(people: Sequence[Detections]) -> Detections:
         np.concatenate([p.confidence for p in people]),
         np.concatenate([p.keypoints for p in people]),
         np.concatenate([p.track_id for p in people]),
+        Landmarks.cat([p.landmarks for p in people]),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eftvideo.types.landmarks import Landmarks
 from eftvideo.types.people import Detections, FrameDetections, stacked
 
 
@@ -65,8 +66,13 @@ class Track:
 
     @property
     def keypoints(self) -> np.ndarray:
-        """(T, 17, 3) px, px, score."""
+        """(T, 17, 3) px, px, score, as the detector sees them."""
         return self.seen.keypoints
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """T of them."""
+        return self.seen.landmarks
 
     @property
     def starts(self) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from eftvideo.types import Crops, Detections, Prediction, SmplParams
+from eftvideo.types import Crops, Detections, Landmarks, Prediction, SmplParams
 
 
 def detections(num=3):
@@ -30,6 +32,7 @@ def crops(num=3):
         context=rows[:, None, None, None].expand(num, 5, 17, 3),
         image=rows[:, None, None, None].expand(num, 3, 8, 8),
         betas=rows[:, None].expand(num, 10),
+        landmarks=rows[:, None, None, None].expand(num, 6, 33, 7),
     )
 
 
@@ -85,6 +88,21 @@ def test_select_takes_every_field():
     answer = Prediction(params(), torch.arange(9.0).reshape(3, 3)).select(torch.tensor([1]))
     assert answer.pred_cam.tolist() == [[3.0, 4.0, 5.0]]
     assert (answer.params.body_pose == 1).all() and len(answer) == 1
+
+
+def test_evidence_is_keypoints_and_what_is_seen_of_the_landmarks():
+    both = crops()
+    assert both.evidence.shape == (3, 50, 3)
+    assert (both.evidence[:, :17] == both.keypoints).all()
+    assert both.evidence[2, 17].tolist() == [2.0, 2.0, 4.0]
+    assert (replace(both, landmarks=None).evidence == both.keypoints).all()
+
+
+def test_nobody_looked_where_landmarks_are_left_out():
+    some = detections()
+    assert len(some.landmarks) == len(some) and not some.landmarks.score.any()
+    with pytest.raises(ValueError, match="landmarks.score must have shape"):
+        Detections(**(vars(some) | {"landmarks": Landmarks.none(2)}))
 
 
 def test_select_without_context_and_image():
