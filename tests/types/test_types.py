@@ -101,7 +101,7 @@ def test_evidence_is_keypoints_and_what_is_seen_of_the_landmarks():
 def test_nobody_looked_where_landmarks_are_left_out():
     some = detections()
     assert len(some.landmarks) == len(some) and not some.landmarks.score.any()
-    with pytest.raises(ValueError, match="landmarks.score must have shape"):
+    with pytest.raises(ValueError, match=r"landmarks\.score must have shape"):
         Detections(**(vars(some) | {"landmarks": Landmarks.none(2)}))
 
 
