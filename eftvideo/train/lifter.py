@@ -20,10 +20,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.errors import ConfigError
 from eftvideo.regressors.lifter import LifterConfig, Model
-from eftvideo.train.losses import LossWeights, evaluate, losses
-from eftvideo.train.synthetic.examples import Sampling, Truth, make_examples
+from eftvideo.train.losses import LossWeights, evaluate_witnesses, losses
+from eftvideo.train.synthetic.examples import Errors, Sampling, Truth, make_examples
 from eftvideo.train.synthetic.motions import MotionLibrary
-from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops
 
@@ -32,7 +31,13 @@ _Part = TypeVar("_Part", Crops, Truth)
 
 
 BASELINE = LifterConfig(
-    width=768, hidden=768, num_blocks=3, context_offsets_s=(), canonical=False, both_sides=False
+    width=768,
+    hidden=768,
+    num_blocks=3,
+    context_offsets_s=(),
+    canonical=False,
+    both_sides=False,
+    landmarks=False,
 )
 """The first network tried: one frame, keypoints as they are in the crop."""
 
@@ -65,13 +70,14 @@ class TrainConfig:
     lifter: LifterConfig = field(default_factory=LifterConfig)
     loss: LossWeights = field(default_factory=LossWeights)
     scene: SceneConfig = field(default_factory=SceneConfig)
-    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    noise: Errors = field(default_factory=Errors)
 
 
 def sampling_of(cfg: LifterConfig) -> Sampling:
     """Windows with the context that a lifter looks at."""
     offsets_s = tuple(sorted((*cfg.context_offsets_s, 0.0)))
-    return Sampling(offsets_s, repeats=8, one_sided=0.2, doubted=0.5)
+    blind = (0.03, 0.02, 0.02)
+    return Sampling(offsets_s, repeats=8, one_sided=0.2, doubted=0.5, blind=blind)
 
 
 class Examples(IterableDataset):
@@ -159,7 +165,7 @@ def train_lifter(cfg: TrainConfig) -> Path:
         average.update_parameters(model)
         step += 1
         if step % cfg.eval_every == 0 or step == cfg.num_steps:
-            figures = evaluate(averaged, body, *held_out)
+            figures = evaluate_witnesses(averaged, body, *held_out)
             _log(cfg, step, time.perf_counter() - began, terms, figures)
         if step % cfg.save_every == 0 or step == cfg.num_steps:
             _save(cfg, step, time.perf_counter() - began, model, average, optimizer)
