@@ -23,6 +23,7 @@ from eftvideo.regressors.lifter import LifterConfig, Model
 from eftvideo.train.losses import LossWeights, evaluate_witnesses, losses
 from eftvideo.train.synthetic.examples import Errors, Sampling, Truth, make_examples
 from eftvideo.train.synthetic.motions import MotionLibrary
+from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops
 
@@ -43,6 +44,12 @@ BASELINE = LifterConfig(
 
 BASELINE_LOSS = LossWeights(points=10.0, aligned=0.0)
 """What the first network was trained with."""
+
+SCENES = SceneConfig(pitch_std_deg=15.0, steep=0.15, wide_betas=0.08)
+"""More cameras on the floor and on stands, more children, than `SceneConfig` has of itself."""
+ERRORS = Errors(NoiseConfig(swap=0.06, merged=0.1, window_tail=0.5))
+"""The detector has more gross errors than in ordinary clips: as in photos of sports and dancing,
+where the landmark network is nearer to the truth (benchmarks/photos.py)."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,8 @@ class TrainConfig:
     """Weights of the same network to start from."""
     lifter: LifterConfig = field(default_factory=LifterConfig)
     loss: LossWeights = field(default_factory=LossWeights)
-    scene: SceneConfig = field(default_factory=SceneConfig)
-    noise: Errors = field(default_factory=Errors)
+    scene: SceneConfig = SCENES
+    errors: Errors = ERRORS
 
 
 def sampling_of(cfg: LifterConfig) -> Sampling:
@@ -98,7 +105,7 @@ class Examples(IterableDataset):
         while True:
             with torch.no_grad():
                 batch = make_examples(
-                    library, body, cfg.batch_size, sampling, cfg.scene, cfg.noise, g
+                    library, body, cfg.batch_size, sampling, cfg.scene, cfg.errors, g
                 )
             yield batch
 
@@ -119,7 +126,7 @@ def held_out_set(cfg: TrainConfig, body: BodyModel, num: int = 4096) -> tuple[Cr
     library = MotionLibrary(cfg.poses, held_out=True)
     g = torch.Generator().manual_seed(12345)
     sampling = Sampling(sampling_of(cfg.lifter).offsets_s)
-    return make_examples(library, body, num, sampling, cfg.scene, cfg.noise, g, vary=False)
+    return make_examples(library, body, num, sampling, cfg.scene, cfg.errors, g, vary=False)
 
 
 def _rate(step: int, cfg: TrainConfig) -> float:

@@ -14,7 +14,6 @@ from eftvideo.regressors.lifter import Model
 from eftvideo.train.synthetic.examples import Truth, without
 from eftvideo.types import Crops, Prediction
 
-
 SOME = 1024
 """Windows on which witnesses are left out."""
 
@@ -95,8 +94,8 @@ def evaluate(model: Model, body: BodyModel, crops: Crops, truth: Truth) -> dict[
 def evaluate_witnesses(
     model: Model, body: BodyModel, crops: Crops, truth: Truth
 ) -> dict[str, float]:
-    """`evaluate`, and PA-MPJPE with witnesses left out: of the detector's keypoints alone, of the
-    landmarks alone, without the landmarks' places, without their metres (the first SOME windows)."""
+    """`evaluate`, and PA-MPJPE with witnesses left out, of the first SOME windows: the detector's
+    keypoints alone, the landmarks alone, without the landmarks' places, without their metres."""
     figures = evaluate(model, body, crops, truth)
     if crops.landmarks is None or not model.cfg.landmarks:
         return figures

@@ -87,15 +87,11 @@ class Sampling:
         return self.offsets_s.index(0.0)
 
 
-HARD = NoiseConfig(swap=0.06, merged=0.1, window_tail=0.5)
-"""More of the gross errors than ordinary clips show: those of photos of sports and dancing."""
-
-
 @dataclass(frozen=True)
 class Errors:
     """What the witnesses get wrong."""
 
-    detector: NoiseConfig = field(default_factory=lambda: HARD)
+    detector: NoiseConfig = field(default_factory=NoiseConfig)
     network: LandmarkNoise | None = field(default_factory=LandmarkNoise)
     """None: nobody asks the landmark network."""
 

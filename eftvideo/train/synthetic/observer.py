@@ -8,7 +8,7 @@ changes and how fast was measured in four views of one athlete (benchmarks/secon
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -87,11 +87,6 @@ class Observation:
     cover: Tensor
     """(N, T, 4) px: a box of the picture in which something stands in front; zeros: nothing."""
 
-    def covered(self, places_px: Tensor) -> Tensor:
-        """(N, T, K) bool: whether places (N, T, K, 2) lie behind what stands in front."""
-        low, high = self.cover[:, :, None, :2], self.cover[:, :, None, 2:]
-        return ((places_px > low) & (places_px < high)).all(-1)
-
 
 _SPHERES: tuple[tuple[str, str, tuple[float, ...], float], ...] = (
     ("pelvis", "neck", (0.0, 0.3, 0.6, 0.85), 0.13),
@@ -128,6 +123,12 @@ def self_hidden(joints: Tensor, keypoints: Tensor) -> Tensor:
     distance = keypoints.norm(dim=-1, keepdim=True)
     in_front = along + 0.8 * _SPHERE_R + 0.06 < distance
     return ((miss < _SPHERE_R.square()) & in_front).any(-1)
+
+
+def covered(cover: Tensor, places_px: Tensor) -> Tensor:
+    """(N, T, K) bool: whether places (N, T, K, 2) lie in boxes (N, T, 4)."""
+    low, high = cover[:, :, None, :2], cover[:, :, None, 2:]
+    return ((places_px > low) & (places_px < high)).all(-1)
 
 
 def slow_noise(
@@ -203,17 +204,15 @@ def observe(
     covers = in_spells(n, time_s, cfg.occluder, g)[..., None]
     cover = torch.cat([corner - reach / 2, corner + reach / 2], dim=-1) * side[..., 0]
     cover = (cover + xyxy[..., :2].repeat(1, 1, 2)) * covers
-    found = torch.rand(n, t, generator=g) >= cfg.dropped_frame
-    seen = Observation(keypoints_px, xyxy, found, cover)
-    hidden = hidden | seen.covered(keypoints_px)
+    hidden = hidden | covered(cover, keypoints_px)
     level = torch.exp(
         cfg.tail * torch.randn(n, 1, 17, 1, generator=g)
         + cfg.window_tail * torch.randn(n, 1, 1, 1, generator=g)
     )
     level = level * torch.where(hidden, cfg.hidden_factor, 1.0)[..., None]
     shape = (n, t, 17, 2)
-    jitter = slow_noise(shape, time_s, cfg.jitter_new, cfg.jitter_time_s, g)
     error = cfg.of_kind("bias")[:, None] * torch.randn(n, 1, 17, 2, generator=g)
+    jitter = slow_noise(shape, time_s, cfg.jitter_new, cfg.jitter_time_s, g)
     error = error + cfg.of_kind("jitter")[:, None] * jitter
     gross = torch.rand(n, t, 17, generator=g) < cfg.of_kind("outlier")
     error = error * level + gross[..., None] * cfg.outlier_size * torch.randn(shape, generator=g)
@@ -229,4 +228,5 @@ def observe(
     logit = torch.logit(score) + cfg.score_spread * torch.randn(n, t, 17, generator=g)
     outside_logit = -1.7 + 1.5 * torch.randn(n, t, 17, generator=g)
     score = torch.sigmoid(torch.where(outside, outside_logit, logit))
-    return replace(seen, keypoints=torch.cat([points, score[..., None]], dim=-1))
+    found = torch.rand(n, t, generator=g) >= cfg.dropped_frame
+    return Observation(torch.cat([points, score[..., None]], dim=-1), xyxy, found, cover)

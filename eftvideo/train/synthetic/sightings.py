@@ -11,7 +11,13 @@ from eftvideo.geometry import camera
 from eftvideo.geometry.skeletons import LANDMARK33
 from eftvideo.train.synthetic.landmark_noise import LandmarkNoise
 from eftvideo.train.synthetic.landmarks import Sight, look
-from eftvideo.train.synthetic.observer import NoiseConfig, Observation, observe, self_hidden
+from eftvideo.train.synthetic.observer import (
+    NoiseConfig,
+    Observation,
+    covered,
+    observe,
+    self_hidden,
+)
 from eftvideo.train.synthetic.scenes import Scenes
 from eftvideo.types import SmplParams
 
@@ -82,7 +88,7 @@ def look_at_scenes(
     """
     cfg, body = noise
     pixels = _project(scenes, landmarks, pan_px)
-    hidden = _hidden_by_body(joints, landmarks) | seen.covered(pixels)
+    hidden = _hidden_by_body(joints, landmarks) | covered(seen.cover, pixels)
     size = body.mean_bone(scenes.betas) / body.mean_bone(torch.zeros(1, 10))
     view = (scenes.focal_length_px, scenes.image_size_px)
     return look(Sight(landmarks, pixels, hidden, seen.xyxy, *view, size), time_s, cfg, g)
