@@ -194,8 +194,11 @@ def _step(
     total = sum((weights[k] * v for k, v in terms.items()), torch.zeros((), device=raw.device))
     optimizer.zero_grad()
     total.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    if torch.isfinite(norm):
+        optimizer.step()
+    else:
+        log.warning("a batch without a gradient is left out")
     return {k: v.item() for k, v in terms.items()}
 
 

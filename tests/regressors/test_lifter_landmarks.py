@@ -170,6 +170,6 @@ def test_tuning_the_head_alone_sees_landmarks_once():
 
 
 def test_a_look_has_seven_numbers_of_each_point_and_a_flag():
-    assert PER_FRAME == 3 * len(COCO17) + 1
-    assert PER_LOOK == 7 * len(LANDMARK33) + 1
+    assert 3 * len(COCO17) + 1 == PER_FRAME
+    assert 7 * len(LANDMARK33) + 1 == PER_LOOK
     assert LifterConfig().landmarks

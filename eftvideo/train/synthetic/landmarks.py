@@ -172,7 +172,8 @@ def _somebody_else(
     n = len(seen)
     rows, frames = in_spells(n, time_s, cfg.other, g).nonzero(as_tuple=True)
     theirs = (rows + n // 2) % n
-    low, side = xyxy[..., :2], (xyxy[..., 2:] - xyxy[..., :2]).amax(-1, keepdim=True)
+    low = xyxy[..., :2]
+    side = (xyxy[..., 2:] - low).amax(-1, keepdim=True).clamp(min=1.0)
     away = torch.rand(n, 1, 2, generator=g) - 0.5
     other = seen[theirs, frames].clone()
     place = (other[..., :2] - low[theirs, frames][:, None]) / side[theirs, frames][:, None]
