@@ -23,7 +23,7 @@ FLOORS = [
     {"config", "files", "plugins", "weights"},
     {"types"},
     {"geometry", "progress"},
-    {"bodies", "video"},
+    {"bodies", "landmarks", "video"},
     {"regressors", "renderers", "results"},
     {"evaluate", "exporters", "outputs", "setup"},
     {"detect", "draw", "fit", "track", "train"},
