@@ -45,6 +45,8 @@ BASELINE = LifterConfig(
 BASELINE_LOSS = LossWeights(points=10.0, aligned=0.0)
 """What the first network was trained with."""
 
+AVERAGE_EVERY = 4
+"""Steps between two updates of the averaged weights."""
 SCENES = SceneConfig(pitch_std_deg=15.0, steep=0.15, wide_betas=0.08)
 """More cameras on the floor and on stands, more children, than `SceneConfig` has of itself."""
 ERRORS = Errors(NoiseConfig(swap=0.06, merged=0.1, window_tail=0.5))
@@ -65,7 +67,7 @@ class TrainConfig:
     """Peak of AdamW's rate; 2 % warm-up, then a cosine to 1 % of it."""
     weight_decay: float = 0.02
     ema: float = 0.999
-    """Decay of the averaged weights, which are the ones that are kept."""
+    """Decay a step of the averaged weights, which are the ones that are kept."""
     device: str = "cpu"
     seed: int = 0
     num_workers: int = 1
@@ -121,7 +123,7 @@ def _moved(part: _Part, device: str) -> _Part:
     return type(part)(**tensors)
 
 
-def held_out_set(cfg: TrainConfig, body: BodyModel, num: int = 4096) -> tuple[Crops, Truth]:
+def held_out_set(cfg: TrainConfig, body: BodyModel, num: int = 2048) -> tuple[Crops, Truth]:
     """The same windows of held-out trials every time, as the library has them."""
     library = MotionLibrary(cfg.poses, held_out=True)
     g = torch.Generator().manual_seed(12345)
@@ -151,7 +153,7 @@ def train_lifter(cfg: TrainConfig) -> Path:
         raise ConfigError(f"{cfg.init} is of another network: {model.cfg}, expected {cfg.lifter}")
     model = model.train().requires_grad_(True).to(cfg.device)
     average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(cfg.ema)
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(cfg.ema**AVERAGE_EVERY)
     )
     averaged = cast(Model, average.module)
     optimizer = torch.optim.AdamW(
@@ -169,8 +171,9 @@ def train_lifter(cfg: TrainConfig) -> Path:
         for group in optimizer.param_groups:
             group["lr"] = cfg.learning_rate * _rate(step, cfg)
         terms = _step(model, body, to_device(batch, cfg.device), optimizer, cfg)
-        average.update_parameters(model)
         step += 1
+        if step % AVERAGE_EVERY == 0:
+            average.update_parameters(model)
         if step % cfg.eval_every == 0 or step == cfg.num_steps:
             figures = evaluate_witnesses(averaged, body, *held_out)
             _log(cfg, step, time.perf_counter() - began, terms, figures)
