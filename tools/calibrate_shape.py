@@ -10,6 +10,7 @@ weights file (`Model.track_betas`). Prints the errors on held-out motion before 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,13 +20,19 @@ from torch import Tensor
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import CropConfig, ShapeConfig
-from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.crops import crop_people, to_crop
 from eftvideo.geometry.robust import robust_mean
 from eftvideo.regressors.lifter import Model
-from eftvideo.train.synthetic.examples import observe_scenes, posed_points
+from eftvideo.train.synthetic.landmark_noise import LandmarkNoise
 from eftvideo.train.synthetic.motions import Motion, MotionLibrary
 from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig, draw_scenes
+from eftvideo.train.synthetic.sightings import (
+    landmark_rows,
+    look_at_scenes,
+    observe_scenes,
+    posed_points,
+)
 from eftvideo.weights.locate import resolve
 
 FPS = 30
@@ -58,6 +65,8 @@ def told_and_true(
         joints, keypoints = posed_points(body, scenes)
         time_s = (torch.arange(FRAMES) / FPS).expand(len(windows), -1)
         seen, _ = observe_scenes(scenes, joints, keypoints, time_s, NoiseConfig(), g)
+        points = keypoints[:, :, landmark_rows(body.keypoint_names)]
+        looks = look_at_scenes(*(scenes, joints, points, seen, time_s, (LandmarkNoise(), body), g))
         usable = (seen.keypoints[..., 2] >= 0.3).sum(-1) >= MIN_USABLE
         there = seen.found & usable
         answers = torch.zeros(len(windows), FRAMES, 10)
@@ -76,6 +85,15 @@ def told_and_true(
                 CropConfig(),
                 context,
             )
+            times = torch.cat([torch.tensor([t]), near])
+            told_by = (
+                looks[rows][:, times]
+                * (there[rows][:, times] & torch.cat([torch.tensor([True]), inside]))[
+                    ..., None, None
+                ]
+            )
+            placed = to_crop(told_by, crops.center_px, crops.size_px) * (told_by != 0)
+            crops = replace(crops, landmarks=placed)
             raw = model.forward(model.encode(crops))
             answers[rows, t] = model.decode(raw, crops).params.betas
         trust = seen.keypoints[..., 2].mean(-1) * there

@@ -1,10 +1,11 @@
-"""The default regressor: a person's keypoints, now and around now, to SMPL.
+"""The default regressor: a person's keypoints and landmarks, now and around now, to SMPL.
 
 It never sees pixels. Keypoints become viewing rays, turned into a virtual camera that looks
 straight at the crop, so that the same pose looks the same wherever it stands in the picture; the
-answer is turned back. Beside the frame itself it sees the person's keypoints at a few times before
-and after (zero where unknown), which settles most of the depth that one frame leaves open. It is
-asked about the mirror image too, and the mean of both answers counts.
+answer is turned back. The landmark network saw the crop alone: its metres are in that camera's axes
+as they are. Beside the frame itself it sees the person at a few times before and after (zero where
+unknown), which settles most of the depth that one frame leaves open. It is asked about the mirror
+image too, and the mean of both answers counts.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import six_d_to_matrix
 from eftvideo.regressors import _own_weights as own_weights
-from eftvideo.regressors._lifter_mirror import PER_FRAME, mirrored_layout
+from eftvideo.regressors._lifter_mirror import PER_LOOK, mirrored_layout, num_inputs
 from eftvideo.regressors._protocol import RegressorModule
 from eftvideo.regressors._raw import NUM_RAW, RAW_SIZES
 from eftvideo.types import Crops, Prediction, SmplParams
@@ -35,6 +36,9 @@ PELVIS_REST_M = (0.0, -0.2233, 0.0282)
 MIN_SCORE = 0.3
 """Keypoints with a lower score are hidden from the network."""
 MAX_COORDINATE = 4.0
+MIN_PRESENCE = 0.3
+"""Landmarks less likely to lie in the picture have no place in it for the network."""
+MAX_METRES = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class LifterConfig:
     """Whether keypoints are turned into the virtual camera; False: as they are in the crop."""
     both_sides: bool = True
     """Whether the mirror image is asked about too; not in training, where half are mirrored."""
+    landmarks: bool = True
+    """Whether it looks at landmarks; where a crop has none they are zeros."""
 
 
 class Block(nn.Module):
@@ -101,13 +107,13 @@ class Model(RegressorModule):
         self.cfg = cfg = cfg or LifterConfig()
         self.context_offsets_s = cfg.context_offsets_s
         num_frames = 1 + len(cfg.context_offsets_s)
-        self.stem = nn.Linear(num_frames * PER_FRAME + 4, cfg.width)
+        self.stem = nn.Linear(num_inputs(num_frames, cfg.landmarks), cfg.width)
         self.blocks = nn.Sequential(*(Block(cfg.width, cfg.hidden) for _ in range(cfg.num_blocks)))
         self.norm = nn.LayerNorm(cfg.width)
         self.head = nn.Linear(cfg.width, NUM_RAW)
         self.register_buffer("shape_gain", torch.eye(10))
         self.register_buffer("shape_offset", torch.zeros(10))
-        for name, value in mirrored_layout(num_frames).items():
+        for name, value in mirrored_layout(num_frames, cfg.landmarks).items():
             self.register_buffer(name, value, persistent=False)
         nn.init.normal_(self.head.weight, std=0.002)
         nn.init.zeros_(self.head.bias)
@@ -117,9 +123,10 @@ class Model(RegressorModule):
 
         Returns:
             (N, S, D): as seen, and mirrored if both sides count: for each frame the 17 keypoints
-            (x, y, trust) in the virtual crop camera and whether the person was seen; then the
-            crop's place and angular size. If only the head is tuned, (N, S, 1, width): what goes
-            into the head, which does not change any more.
+            (x, y, trust) in the virtual crop camera and whether the person was seen; for each
+            frame the landmarks, see `_landmarks`; then the crop's place and angular size. If only
+            the head is tuned, (N, S, 1, width): what goes into the head, which does not change any
+            more.
         """
         context = crops.context
         if context is None:
@@ -136,12 +143,30 @@ class Model(RegressorModule):
         slope = (crops.center_px - crops.image_size_px / 2) / crops.focal_length_px[:, None]
         angular = crops.size_px / crops.focal_length_px
         place = torch.cat([slope, angular[:, None], angular.log()[:, None]], dim=1)
-        encoded = torch.cat([torch.cat([points, alive], dim=-1).flatten(1), place], dim=1)
+        parts = [torch.cat([points, alive], dim=-1).flatten(1), place]
+        if self.cfg.landmarks:
+            parts.insert(1, self._landmarks(crops))
+        encoded = torch.cat(parts, dim=1)
         sides = [encoded]
         if self.cfg.both_sides and not self.training:
             sides.append(encoded[:, self.mirror_input] * self.mirror_input_sign)
         each = torch.stack(sides, dim=1)
         return self._before_head(each, {})[:, :, None] if tune == "head" else each
+
+    def _landmarks(self, crops: Crops) -> Tensor:
+        """(N, F * 232): for each frame 33 times x, y, visibility times presence, presence; 33
+        times X, Y, Z in metres; and whether there are any. Zeros where nobody looked."""
+        num = 1 + len(self.context_offsets_s)
+        seen = crops.landmarks
+        if seen is None:
+            return crops.keypoints.new_zeros(len(crops), num * PER_LOOK)
+        xy, visible, present = seen[..., :2], seen[..., 2:3], seen[..., 3:4]
+        xy = self._canonical_xy(xy, crops) if self.cfg.canonical else xy
+        xy = xy.clamp(-MAX_COORDINATE, MAX_COORDINATE) * (present >= MIN_PRESENCE)
+        alive = (seen[..., 2:].abs().amax(dim=(2, 3)) > 0).to(seen.dtype)[..., None]
+        flat = torch.cat([xy, visible * present, present], dim=-1).flatten(2)
+        solid = seen[..., 4:].clamp(-MAX_METRES, MAX_METRES).flatten(2)
+        return (torch.cat([flat, solid, torch.ones_like(alive)], dim=-1) * alive).flatten(1)
 
     def _before_head(self, encoded: Tensor, own: own_weights.Own) -> Tensor:
         x = own_weights.linear(self.stem, encoded, own)
@@ -211,7 +236,7 @@ class Model(RegressorModule):
         return view, 2.0 * crops.focal_length_px * stretch / crops.size_px
 
     def _canonical_xy(self, xy: Tensor, crops: Crops) -> Tensor:
-        """(N, T, 17, 2) crop coordinates as the virtual camera sees them, about -1..1 inside."""
+        """(N, T, K, 2) crop coordinates as the virtual camera sees them, about -1..1 inside."""
         view, per_metre = self._view(crops)
         half = (crops.size_px / 2.0)[:, None, None, None]
         center = (crops.center_px - crops.image_size_px / 2.0)[:, None, None]
@@ -262,7 +287,7 @@ class Model(RegressorModule):
             )
         stored = json.loads(metadata["config"])
         stored["context_offsets_s"] = tuple(stored["context_offsets_s"])
-        stored.setdefault("both_sides", False)
+        stored = {"both_sides": False, "landmarks": False} | stored
         model = cls(LifterConfig(**stored))
         shape = {name: getattr(model, name) for name in ("shape_gain", "shape_offset")}
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,8 +11,11 @@ from eftvideo.bodies import BodyModel
 from eftvideo.evaluate import metrics
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
 from eftvideo.regressors.lifter import Model
-from eftvideo.train.synthetic.examples import Truth
+from eftvideo.train.synthetic.examples import Truth, without
 from eftvideo.types import Crops, Prediction
+
+SOME = 1024
+"""Windows on which witnesses are left out."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +89,25 @@ def evaluate(model: Model, body: BodyModel, crops: Crops, truth: Truth) -> dict[
     )
     aligned = metrics.pa_mpjpe(joints[:, limbs], true_joints[:, limbs])
     return {"mpjpe_mm": 1e3 * absolute.mean().item(), "pa_mpjpe_mm": 1e3 * aligned.mean().item()}
+
+
+def evaluate_witnesses(
+    model: Model, body: BodyModel, crops: Crops, truth: Truth
+) -> dict[str, float]:
+    """`evaluate`, and PA-MPJPE with witnesses left out, of the first SOME windows: the detector's
+    keypoints alone, the landmarks alone, without the landmarks' places, without their metres."""
+    figures = evaluate(model, body, crops, truth)
+    if crops.landmarks is None or not model.cfg.landmarks:
+        return figures
+    first = torch.arange(min(SOME, len(crops)), device=crops.size_px.device)
+    crops, truth = crops.select(first), truth.select(first)
+    every = torch.ones(len(crops), dtype=torch.bool, device=crops.size_px.device)
+    some = {
+        "keypoints": replace(crops, landmarks=None),
+        "landmarks": without(crops, every, ~every, ~every),
+        "no_places": without(crops, ~every, every, ~every),
+        "no_metres": without(crops, ~every, ~every, every),
+    }
+    for name, heard in some.items():
+        figures[f"pa_{name}_mm"] = evaluate(model, body, heard, truth)["pa_mpjpe_mm"]
+    return figures

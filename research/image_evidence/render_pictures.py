@@ -24,9 +24,8 @@ import torch
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import LifterConfig
-from eftvideo.train.synthetic.examples import Sampling, Truth, make_examples
+from eftvideo.train.synthetic.examples import Errors, Sampling, Truth, make_examples
 from eftvideo.train.synthetic.motions import MotionLibrary
-from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops, SmplParams
 from research.image_evidence.picture_data import STORED_PX as SIDE_PX
@@ -53,7 +52,8 @@ def draw_people(
     kept: list[tuple[Crops, Truth]] = []
     while sum(len(c) for c, _ in kept) < num:
         crops, truth = make_examples(
-            *(library, body, num, Sampling(offsets), SceneConfig(), NoiseConfig(), g), vary=vary
+            *(library, body, num, Sampling(offsets), SceneConfig(), Errors(network=None), g),
+            vary=vary,
         )
         use = truth.weight > 0
         kept.append((crops.select(use), truth.select(use)))

@@ -28,9 +28,8 @@ from torch import Tensor, nn
 from eftvideo.bodies import load_body
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.train.losses import LossWeights, losses
-from eftvideo.train.synthetic.examples import Sampling, Truth, make_examples
+from eftvideo.train.synthetic.examples import Errors, Sampling, Truth, make_examples
 from eftvideo.train.synthetic.motions import MotionLibrary
-from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops
 from research.image_evidence.picture_scores import errors
@@ -78,7 +77,7 @@ class Blind:
         """`num` people, one frame of each."""
         return make_examples(
             *(self._library, self._body, num),
-            *(Sampling((0.0,)), SceneConfig(), NoiseConfig(), g),
+            *(Sampling((0.0,)), SceneConfig(), Errors(network=None), g),
         )
 
 

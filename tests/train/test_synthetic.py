@@ -187,12 +187,23 @@ def test_the_body_hides_its_far_side():
     assert not hidden[0, 11]
 
 
+def test_steep_cameras_have_any_pitch_between_their_limits():
+    cfg = scenes.SceneConfig(pitch_std_deg=0.0, roll_std_deg=0.0, steep=0.5)
+    view = scenes.world_to_camera(cfg, 2000, generator())
+    pitch = torch.rad2deg(torch.asin(-view[:, 2, 1]))
+    plain = (pitch - cfg.pitch_mean_deg).abs() < 0.01
+    assert plain.float().mean().item() == pytest.approx(0.5, abs=0.05)
+    low, high = cfg.steep_deg
+    assert low <= pitch.min() < low + 2.0 and high - 2.0 < pitch.max() <= high
+    assert pitch[~plain].mean().item() == pytest.approx((low + high) / 2, abs=2.0)
+
+
 def test_examples_are_reproducible_and_whole(body, path):
     library = MotionLibrary(path, held_out=False)
     args = (library, body, 12, examples.Sampling(OFFSETS), scenes.SceneConfig())
-    noise = observer.NoiseConfig()
-    crops, truth = examples.make_examples(*args, noise, generator(5))
-    again, _ = examples.make_examples(*args, noise, generator(5))
+    crops, truth = examples.make_examples(*args, examples.Errors(), generator(5))
+    again, _ = examples.make_examples(*args, examples.Errors(), generator(5))
+    assert torch.equal(crops.landmarks, again.landmarks)
     assert torch.equal(crops.keypoints, again.keypoints)
     assert crops.context.shape == (12, 4, 17, 3)
     assert torch.isfinite(crops.keypoints).all()
@@ -239,7 +250,9 @@ def test_doubt_hides_gross_errors_and_few_others():
     off = torch.where(gross, 30.0, 2.0)[..., None] * torch.tensor([1.0, 0.0])
     keypoints = torch.cat([truth + off, torch.ones(num, 3, 17, 1)], dim=-1)
     xyxy = torch.tensor([100.0, 100.0, 200.0, 200.0]).expand(num, 3, 4)
-    seen = observer.Observation(keypoints, xyxy, torch.ones(num, 3, dtype=torch.bool))
+    seen = observer.Observation(
+        keypoints, xyxy, torch.ones(num, 3, dtype=torch.bool), torch.zeros(num, 3, 4)
+    )
     hidden = {}
     for share in (0.0, 1.0):
         sampling = examples.Sampling(OFFSETS, doubted=share)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
 
 from eftvideo.bodies import BodyModel
 from eftvideo.config import CropConfig
-from eftvideo.geometry import camera
-from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.crops import crop_people, to_crop
+from eftvideo.train.synthetic.landmark_noise import LandmarkNoise
 from eftvideo.train.synthetic.motions import Motion, MotionLibrary
-from eftvideo.train.synthetic.observer import NoiseConfig, Observation, observe, self_hidden
+from eftvideo.train.synthetic.observer import NoiseConfig, Observation
 from eftvideo.train.synthetic.scenes import (
     SceneConfig,
     Scenes,
@@ -20,11 +20,20 @@ from eftvideo.train.synthetic.scenes import (
     draw_scenes,
     vary_motion,
 )
+from eftvideo.train.synthetic.sightings import (
+    body_points,
+    landmark_rows,
+    look_at_scenes,
+    observe_scenes,
+    place_points,
+    posed_points,
+)
 from eftvideo.train.synthetic.turns import add_turns
-from eftvideo.types import Crops, SmplParams
+from eftvideo.types import Crops
 
 MIN_VISIBLE = 4
-"""Windows whose centre frame shows fewer keypoints teach nothing and get weight 0."""
+"""Windows whose centre frame shows fewer keypoints, and fewer than twice that of the landmarks,
+teach nothing and get weight 0."""
 GROSS = 0.08
 """Errors beyond, in longer sides of the box, are what outliers.py looks for."""
 HIDDEN_GROSS, HIDDEN_OTHER = 0.7, 0.01
@@ -68,6 +77,9 @@ class Sampling:
     """Share of windows that end, or begin, somewhere: a clip's ends, a cut, somebody new."""
     doubted: float = 0.0
     """Share of windows of which gross errors were hidden, as outliers.py does, and some others."""
+    blind: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Shares of windows without any of the detector's keypoints, of the landmarks in the picture,
+    of the landmarks in metres."""
 
     @property
     def center(self) -> int:
@@ -75,60 +87,13 @@ class Sampling:
         return self.offsets_s.index(0.0)
 
 
-def body_points(body: BodyModel, rotations: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
-    """Joints (N, T, 24, 3) and keypoints (N, T, K, 3) from the pelvis, in the body's own frame.
+@dataclass(frozen=True)
+class Errors:
+    """What the witnesses get wrong."""
 
-    Args:
-        body: the body. rotations: (N, T, 24, 3, 3), of which joint 0 is left out. betas: (N, 10).
-    """
-    n, t = rotations.shape[:2]
-    turns = rotations.flatten(0, 1)
-    upright = torch.eye(3, dtype=turns.dtype).expand(n * t, 3, 3)
-    params = SmplParams(upright, turns[:, 1:], betas.repeat_interleave(t, dim=0))
-    joints, keypoints = body.joints_and_keypoints(params, which="all")
-    pelvis = joints[:, :1]
-    return (joints - pelvis).unflatten(0, (n, t)), (keypoints - pelvis).unflatten(0, (n, t))
-
-
-def place_points(scenes: Scenes, points: Tensor) -> Tensor:
-    """`body_points` (N, T, K, 3) in the camera frame, metres."""
-    return points @ scenes.rotations[:, :, 0].mT + scenes.pelvis[:, :, None]
-
-
-def posed_points(body: BodyModel, scenes: Scenes) -> tuple[Tensor, Tensor]:
-    """All joints (N, T, 24, 3) and keypoints (N, T, K, 3) in the camera frame, metres."""
-    joints, keypoints = body_points(body, scenes.rotations, scenes.betas)
-    return place_points(scenes, joints), place_points(scenes, keypoints)
-
-
-def observe_scenes(
-    scenes: Scenes,
-    joints: Tensor,
-    keypoints: Tensor,
-    time_s: Tensor,
-    noise: NoiseConfig,
-    g: torch.Generator,
-    pan_px: Tensor | None = None,
-) -> tuple[Observation, Tensor]:
-    """Project everything, find what the body hides, and let the detector err.
-
-    Returns:
-        The observation and the true COCO keypoints (N, T, 17, 2) in px.
-    """
-    n, t = time_s.shape
-    focal = scenes.focal_length_px.repeat_interleave(t)
-    size = scenes.image_size_px.repeat_interleave(t, dim=0)
-    every = torch.cat([keypoints, joints], dim=2).flatten(0, 1)
-    pixels = camera.project(every, focal, size).unflatten(0, (n, t))
-    if pan_px is not None:
-        pixels = pixels + pan_px[:, :, None]
-    probe = sorted({0, t // 2, t - 1}) if t <= 16 else list(range(t))
-    hidden = torch.stack([self_hidden(joints[:, i], keypoints[:, i, :17]) for i in probe], dim=1)
-    nearest = torch.tensor(probe)
-    nearest = (torch.arange(t)[:, None] - nearest).abs().argmin(dim=1)
-    truth_px = pixels[:, :, :17]
-    seen = observe(truth_px, pixels, hidden[:, nearest], scenes.image_size_px, time_s, noise, g)
-    return seen, truth_px
+    detector: NoiseConfig = field(default_factory=NoiseConfig)
+    network: LandmarkNoise | None = field(default_factory=LandmarkNoise)
+    """None: nobody asks the landmark network."""
 
 
 def make_examples(
@@ -137,7 +102,7 @@ def make_examples(
     num: int,
     sampling: Sampling,
     scene_cfg: SceneConfig,
-    noise: NoiseConfig,
+    noise: Errors,
     g: torch.Generator,
     *,
     vary: bool = True,
@@ -157,8 +122,9 @@ def make_examples(
         motion = add_turns(motion, offsets.expand(len(speed), -1), scene_cfg.fast_turn, g)
     betas = draw_betas(len(speed), scene_cfg, g)
     points = body_points(body, motion.rotations, betas)
-    parts = (motion.rotations, motion.pelvis, betas, inside, *points)
-    rotations, pelvis, betas, inside, joints, keypoints = (
+    local = motion.rotations[:, sampling.center]
+    parts = (local, motion.rotations[:, :, :1], motion.pelvis, betas, inside, *points)
+    local, rotations, pelvis, betas, inside, joints, keypoints = (
         v.repeat_interleave(sampling.repeats, dim=0) for v in parts
     )
     close_up = scene_cfg.close_up if vary else 0.0
@@ -166,15 +132,22 @@ def make_examples(
     joints, keypoints = place_points(scenes, joints), place_points(scenes, keypoints)
     num = len(inside)
     time_s = offsets.expand(num, -1)
-    seen, truth_px = observe_scenes(
-        scenes, joints, keypoints, time_s, noise, g, _pan(scenes, joints, time_s, sampling, g)
-    )
+    pan_px = _pan(scenes, joints, time_s, sampling, g)
+    seen, truth_px = observe_scenes(scenes, joints, keypoints, time_s, noise.detector, g, pan_px)
     alone = torch.rand(num, 1, generator=g) < sampling.single
     found = seen.found & inside & ~alone & _within(time_s, sampling, g)
     seen = _doubt(seen, truth_px, sampling, g)
-    return _crops(scenes, seen, found, sampling.center), _truth(
-        scenes, seen, joints, keypoints, sampling.center
-    )
+    looks = None
+    if noise.network:
+        points = keypoints[:, :, landmark_rows(body.keypoint_names)]
+        looks = look_at_scenes(
+            *(scenes, joints, points, seen, time_s, (noise.network, body), g), pan_px
+        )
+    crops = _crops(scenes, seen, looks, found, sampling.center)
+    at_center = torch.cat([v[:, sampling.center] for v in (joints, keypoints)], dim=1)
+    local[:, 0] = scenes.rotations[:, sampling.center, 0]
+    truth = _truth(scenes, crops, local, at_center, sampling.center)
+    return _blinded(crops, sampling, g), truth
 
 
 def _pan(
@@ -209,11 +182,13 @@ def _doubt(
     return replace(seen, keypoints=seen.keypoints * ~hide[..., None])
 
 
-def _crops(scenes: Scenes, seen: Observation, found: Tensor, center: int) -> Crops:
+def _crops(
+    scenes: Scenes, seen: Observation, looks: Tensor | None, found: Tensor, center: int
+) -> Crops:
     others = [i for i in range(seen.found.shape[1]) if i != center]
     context = seen.keypoints[:, others].clone()
     context[..., 2] *= found[:, others, None]
-    return crop_people(
+    crops = crop_people(
         seen.xyxy[:, center],
         seen.keypoints[:, center],
         scenes.focal_length_px,
@@ -221,26 +196,57 @@ def _crops(scenes: Scenes, seen: Observation, found: Tensor, center: int) -> Cro
         CropConfig(),
         context if others else None,
     )
+    if looks is None:
+        return crops
+    looks = to_crop(looks[:, [center, *others]], crops.center_px, crops.size_px)
+    there = (looks[..., 2:].abs().amax(dim=(2, 3)) > 0) & found[:, [center, *others]].index_fill(
+        1, torch.tensor([0]), True
+    )
+    return replace(crops, landmarks=looks * there[..., None, None])
 
 
-def _truth(
-    scenes: Scenes, seen: Observation, joints: Tensor, keypoints: Tensor, center: int
-) -> Truth:
-    points = torch.cat([joints[:, center], keypoints[:, center]], dim=1)
-    visible = (seen.keypoints[:, center, :, 2] >= 0.3).sum(-1)
-    usable = (visible >= MIN_VISIBLE) & (points[..., 2].amin(-1) > 0.25)
-    return Truth(
-        scenes.rotations[:, center],
-        scenes.betas,
-        scenes.pelvis[:, center],
-        points,
-        usable.float(),
+def _truth(scenes: Scenes, crops: Crops, rotations: Tensor, points: Tensor, center: int) -> Truth:
+    enough = (crops.keypoints[..., 2] >= 0.3).sum(-1) >= MIN_VISIBLE
+    if crops.landmarks is not None:
+        enough |= (crops.landmarks[:, 0, :, 2:4] >= 0.5).all(-1).sum(-1) >= 2 * MIN_VISIBLE
+    usable = enough & (points[..., 2].amin(-1) > 0.25)
+    return Truth(rotations, scenes.betas, scenes.pelvis[:, center], points, usable.float())
+
+
+def _blinded(crops: Crops, sampling: Sampling, g: torch.Generator) -> Crops:
+    """One witness at most is silent in a window, the others as they were."""
+    landmarks = crops.landmarks
+    if landmarks is None or not any(sampling.blind):
+        return crops
+    lot, share = torch.rand(len(crops), generator=g), sampling.blind
+    there = landmarks.abs().amax(dim=(1, 2, 3)) > 0
+    no_keypoints = there & (lot < share[0])
+    no_places = ~no_keypoints & (lot < share[0] + share[1])
+    no_metres = ~no_keypoints & ~no_places & (lot < sum(share))
+    return without(crops, no_keypoints, no_places, no_metres)
+
+
+def without(crops: Crops, keypoints: Tensor, places: Tensor, metres: Tensor) -> Crops:
+    """Crops of which some windows, (N,) bool each, lack the detector's keypoints, the landmarks in
+    the picture, or those in metres."""
+    heard = (~keypoints).to(crops.keypoints.dtype)
+    context, landmarks = crops.context, crops.landmarks
+    if landmarks is not None:
+        keep = torch.stack([~places] * 4 + [~metres] * 3, dim=-1)
+        landmarks = landmarks * keep[:, None, None]
+    return replace(
+        crops,
+        keypoints=crops.keypoints * heard[:, None, None],
+        context=None if context is None else context * heard[:, None, None, None],
+        landmarks=landmarks,
     )
 
 
 __all__ = [
+    "Errors",
     "Sampling",
     "Truth",
+    "look_at_scenes",
     "make_examples",
     "observe_scenes",
     "posed_points",

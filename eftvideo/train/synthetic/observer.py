@@ -84,6 +84,8 @@ class Observation:
     """(N, T, 4) px, inside the picture."""
     found: Tensor
     """(N, T) whether the person was found in the frame."""
+    cover: Tensor
+    """(N, T, 4) px: a box of the picture in which something stands in front; zeros: nothing."""
 
 
 _SPHERES: tuple[tuple[str, str, tuple[float, ...], float], ...] = (
@@ -123,20 +125,28 @@ def self_hidden(joints: Tensor, keypoints: Tensor) -> Tensor:
     return ((miss < _SPHERE_R.square()) & in_front).any(-1)
 
 
-def _jitter(shape: tuple[int, ...], time_s: Tensor, cfg: NoiseConfig, g: torch.Generator) -> Tensor:
-    """Unit noise (N, T, 17, 2) at times (N, T): partly AR(1), partly new in every frame."""
-    white = torch.randn(shape, generator=g)
-    keep = torch.exp(-time_s.diff(dim=1).abs() / cfg.jitter_time_s)[..., None, None]
-    out = [white[:, 0]]
+def covered(cover: Tensor, places_px: Tensor) -> Tensor:
+    """(N, T, K) bool: whether places (N, T, K, 2) lie in boxes (N, T, 4)."""
+    low, high = cover[:, :, None, :2], cover[:, :, None, 2:]
+    return ((places_px > low) & (places_px < high)).all(-1)
+
+
+def slow_noise(
+    shape: tuple[int, ...], time_s: Tensor, new: float, correlation_s: float, g: torch.Generator
+) -> Tensor:
+    """Unit noise (N, T, ...) at times (N, T): the share `new` of the variance is new in every
+    frame, the rest AR(1) with a correlation time in seconds."""
+    noise = torch.randn(shape, generator=g)
+    keep = torch.exp(-time_s.diff(dim=1).abs() / correlation_s)
+    keep = keep.view(*keep.shape, *([1] * (len(shape) - 2)))
+    change = (1.0 - keep.square()).sqrt()
     for t in range(1, shape[1]):
-        k = keep[:, t - 1]
-        out.append(k * out[-1] + (1.0 - k * k).sqrt() * white[:, t])
-    slow = torch.stack(out, dim=1)
-    new = torch.randn(shape, generator=g)
-    return (1.0 - cfg.jitter_new) ** 0.5 * slow + cfg.jitter_new**0.5 * new
+        noise[:, t].mul_(change[:, t - 1]).addcmul_(keep[:, t - 1], noise[:, t - 1])
+    noise *= (1.0 - new) ** 0.5
+    return noise.add_(torch.randn(shape, generator=g), alpha=new**0.5)
 
 
-def _spell(num: int, time_s: Tensor, share: float, g: torch.Generator) -> Tensor:
+def in_spells(num: int, time_s: Tensor, share: float, g: torch.Generator) -> Tensor:
     """(N, T) bool: in a share of windows, a spell of random length somewhere in the window."""
     span = time_s[:, -1:] - time_s[:, :1] + 1e-6
     at = (time_s - time_s[:, :1]) / span
@@ -160,7 +170,7 @@ def _merge_limbs(
 ) -> Tensor:
     """(N, T, 17, 2) points of which one limb's lie, for a spell, on those of its twin."""
     num = len(seen)
-    spell = _spell(num, time_s, cfg.merged, g)[..., None, None]
+    spell = in_spells(num, time_s, cfg.merged, g)[..., None, None]
     pick = torch.randint(len(_LIMBS), (num,), generator=g)
     theirs = _TWIN[pick].expand(seen.shape[1], -1, -1).transpose(0, 1)
     twin = torch.gather(seen, 2, theirs[..., None].expand(-1, -1, -1, 2))
@@ -189,35 +199,34 @@ def observe(
     limit = image_size_px[:, None, None]
     xyxy = _boxes(extent_px, image_size_px, cfg, g)
     side = (xyxy[..., 2:] - xyxy[..., :2]).amax(-1).clamp(min=1.0)[..., None, None]
-    corner = torch.rand(n, 1, 1, 2, generator=g)
-    reach = torch.rand(n, 1, 1, 2, generator=g) * 0.6 + 0.2
-    place = (keypoints_px - xyxy[:, :, None, :2]) / side
-    behind = ((place - corner).abs() < reach / 2).all(-1) & _spell(n, time_s, cfg.occluder, g)[
-        ..., None
-    ]
-    hidden = hidden | behind
+    corner = torch.rand(n, 1, 2, generator=g)
+    reach = torch.rand(n, 1, 2, generator=g) * 0.6 + 0.2
+    covers = in_spells(n, time_s, cfg.occluder, g)[..., None]
+    cover = torch.cat([corner - reach / 2, corner + reach / 2], dim=-1) * side[..., 0]
+    cover = (cover + xyxy[..., :2].repeat(1, 1, 2)) * covers
+    hidden = hidden | covered(cover, keypoints_px)
     level = torch.exp(
         cfg.tail * torch.randn(n, 1, 17, 1, generator=g)
         + cfg.window_tail * torch.randn(n, 1, 1, 1, generator=g)
     )
     level = level * torch.where(hidden, cfg.hidden_factor, 1.0)[..., None]
     shape = (n, t, 17, 2)
-    error = cfg.of_kind("bias")[:, None] * torch.randn(n, 1, 17, 2, generator=g) + cfg.of_kind(
-        "jitter"
-    )[:, None] * _jitter(shape, time_s, cfg, g)
+    error = cfg.of_kind("bias")[:, None] * torch.randn(n, 1, 17, 2, generator=g)
+    jitter = slow_noise(shape, time_s, cfg.jitter_new, cfg.jitter_time_s, g)
+    error = error + cfg.of_kind("jitter")[:, None] * jitter
     gross = torch.rand(n, t, 17, generator=g) < cfg.of_kind("outlier")
     error = error * level + gross[..., None] * cfg.outlier_size * torch.randn(shape, generator=g)
-    seen = keypoints_px + error * side
-    swap = _spell(n, time_s, cfg.swap, g)[..., None, None]
+    points = keypoints_px + error * side
+    swap = in_spells(n, time_s, cfg.swap, g)[..., None, None]
     index = mirror_index(COCO17)
-    seen = torch.where(swap, seen[:, :, index], seen)
-    seen = _merge_limbs(seen, side, time_s, cfg, g)
-    outside = ((seen < 0.0) | (seen > limit)).any(-1)
+    points = torch.where(swap, points[:, :, index], points)
+    points = _merge_limbs(points, side, time_s, cfg, g)
+    outside = ((points < 0.0) | (points > limit)).any(-1)
     guess = cfg.outside_error * side * torch.randn(n, 1, 17, 2, generator=g)
-    seen = torch.where(outside[..., None], seen + guess, seen)
+    points = torch.where(outside[..., None], points + guess, points)
     score = torch.where(hidden, cfg.of_kind("hidden_score"), cfg.of_kind("visible_score"))
     logit = torch.logit(score) + cfg.score_spread * torch.randn(n, t, 17, generator=g)
     outside_logit = -1.7 + 1.5 * torch.randn(n, t, 17, generator=g)
     score = torch.sigmoid(torch.where(outside, outside_logit, logit))
     found = torch.rand(n, t, generator=g) >= cfg.dropped_frame
-    return Observation(torch.cat([seen, score[..., None]], dim=-1), xyxy, found)
+    return Observation(torch.cat([points, score[..., None]], dim=-1), xyxy, found, cover)

@@ -30,6 +30,9 @@ class SceneConfig:
     """Field of view across the picture's longer side."""
     pitch_mean_deg: float = 8.0
     pitch_std_deg: float = 12.0
+    steep: float = 0.0
+    """Share of cameras of any pitch within `steep_deg`: from the floor, from a stand."""
+    steep_deg: tuple[float, float] = (-20.0, 40.0)
     roll_std_deg: float = 5.0
     wild_tilt: float = 0.05
     """Share of windows whose whole person is turned at random."""
@@ -101,6 +104,10 @@ def world_to_camera(cfg: SceneConfig, num: int, g: torch.Generator) -> Tensor:
     degree = math.pi / 180.0
     heading = about_axis(1, torch.rand(num, generator=g) * 2 * math.pi)
     pitch = cfg.pitch_mean_deg + cfg.pitch_std_deg * torch.randn(num, generator=g)
+    if cfg.steep:
+        low, high = cfg.steep_deg
+        any_pitch = low + (high - low) * torch.rand(num, generator=g)
+        pitch = torch.where(torch.rand(num, generator=g) < cfg.steep, any_pitch, pitch)
     roll = cfg.roll_std_deg * torch.randn(num, generator=g)
     flip = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
     return about_axis(2, roll * degree) @ about_axis(0, pitch * degree) @ flip @ heading
