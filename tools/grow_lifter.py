@@ -38,7 +38,8 @@ def grow(small: Model, cfg: LifterConfig) -> Model:
     stem[:, -NUM_PLACE:] = known["stem.weight"][:, -NUM_PLACE:]
     blocks = [(0, 0, PER_FRAME)]
     if old.landmarks:
-        blocks.append((PER_FRAME * len(times), PER_FRAME * len(all_times), PER_LOOK))
+        blocks.append((PER_FRAME * len(times), PER_FRAME * len(all_times), PER_FRAME))
+        blocks.append((2 * PER_FRAME * len(times), 2 * PER_FRAME * len(all_times), PER_LOOK))
     for i, time_s in enumerate(times):
         j = all_times.index(time_s)
         for there, here, size in blocks:

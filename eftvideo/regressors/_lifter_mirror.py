@@ -17,8 +17,9 @@ NUM_PLACE = 4
 
 
 def num_inputs(num_frames: int, landmarks: bool) -> int:
-    """Numbers that the lifter takes: the frames' keypoints, the frames' landmarks, the place."""
-    return num_frames * (PER_FRAME + PER_LOOK * landmarks) + NUM_PLACE
+    """Numbers that the lifter takes: the frames' keypoints; with landmarks, what the detector says
+    beside that and the landmarks themselves; the place."""
+    return num_frames * (PER_FRAME + (PER_FRAME + PER_LOOK) * landmarks) + NUM_PLACE
 
 
 def mirrored_layout(num_frames: int, landmarks: bool) -> dict[str, Tensor]:
@@ -29,6 +30,7 @@ def mirrored_layout(num_frames: int, landmarks: bool) -> dict[str, Tensor]:
     """
     parts = [_repeated(*_frame(COCO17, (3,)), num_frames)]
     if landmarks:
+        parts.append(_repeated(*_frame(COCO17, (3,)), num_frames))
         parts.append(_repeated(*_frame(LANDMARK33, (4, 3)), num_frames))
     parts.append((torch.arange(NUM_PLACE), torch.tensor([-1.0, 1.0, 1.0, 1.0])))
     index, start = [], 0
