@@ -66,6 +66,12 @@ class UnlikelyConfig:
     min_person: Share = 0.2
     """Tracks in which the landmark network sees a person with less, in the median, are dropped: on
     our clips things have up to 0.13, the worst seen people (legs alone) 0.5."""
+    still_s: NotNegative = 1.5
+    """Who is seen for as long and never stirs is a poster or a statue, if somebody else moves."""
+    min_unrest: NotNegative = 0.0015
+    """Who stirs less, does not: change of the pose over the track, in longer sides of the box."""
+    moves: NotNegative = 0.01
+    """Who stirs more, moves."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from eftvideo.errors import ConfigError
 from eftvideo.geometry.boxes import area
 from eftvideo.setup import Setup
 from eftvideo.track.matching import Matcher
+from eftvideo.track.still import drop_still
 from eftvideo.types import FrameDetections
 from eftvideo.types.track import Track, Tracks
 
@@ -31,7 +32,7 @@ def link_tracks(frames: Sequence[FrameDetections], setup: Setup) -> Tracks:
         ConfigError: one of `track.track_ids` is not there.
     """
     tracks = Tracks.gather(frames)
-    for step in (merge_duplicates, join_pieces, drop_unlikely):
+    for step in (merge_duplicates, join_pieces, drop_unlikely, drop_still):
         tracks = step(tracks, setup)
     tracks = renumber(tracks)
     cfg = setup.cfg.track
