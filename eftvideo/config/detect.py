@@ -78,6 +78,26 @@ class RecoverConfig:
 
 
 @dataclass(frozen=True)
+class TurnedConfig:
+    """Looks at the whole picture turned, for people who are upside down or lie."""
+
+    enabled: bool = True
+    """Off, or without landmarks: nobody is looked for in the turned picture."""
+    every_s: NotNegative = 1.0
+    """At the beginning of a shot, and again after so long; three passes of the detector each."""
+    min_confidence: Share = 0.35
+    """Boxes below, in the turned picture, are nobody."""
+    min_score: Share = 0.9
+    """Whom the landmark network scores below is nobody."""
+    min_iou: Share = 0.4
+    """Box and landmarks' extent must overlap so much."""
+    same_iou: Share = 0.3
+    """Boxes that overlap so much are of the same person."""
+    margin: Share = 0.1
+    """So much more confident than upright must somebody be seen, to be taken from there."""
+
+
+@dataclass(frozen=True)
 class SecondLookConfig:
     """Close-ups, turned upright, of people whom the detector may see badly."""
 
@@ -138,5 +158,6 @@ class DetectConfig:
     """Mean HSV change (0..255) that makes a cut: PySceneDetect's ContentDetector default."""
     close_ups: CloseUpConfig = field(default_factory=CloseUpConfig)
     recover: RecoverConfig = field(default_factory=RecoverConfig)
+    turned: TurnedConfig = field(default_factory=TurnedConfig)
     second_look: SecondLookConfig = field(default_factory=SecondLookConfig)
     landmarks: LandmarkConfig = field(default_factory=LandmarkConfig)

@@ -1,0 +1,105 @@
+"""People whom the detector only sees in a turned picture: upside down, lying, in mid-somersault.
+
+Detectors are trained on people who stand. At the beginning of a shot, and once in a while, the
+whole picture is looked at turned by a quarter, half and three quarters too. Whoever is seen there
+better than upright, and whom the landmark network takes for a person in that place, is added, or
+put in the place of a worse box (docs/photos.md has the figures). Shadows and limbs that look like
+somebody upside down are not confirmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from eftvideo.geometry.boxes import iou
+from eftvideo.setup import Setup
+from eftvideo.types import Detections
+from eftvideo.types.people import stacked
+
+Detect = Callable[[Sequence[np.ndarray]], list[Detections]]
+"""A detector's `detect`."""
+Confirm = Callable[[np.ndarray, Detections], tuple[np.ndarray, np.ndarray]]
+"""The landmark network's word on people of a picture: (N,) person scores, and (N, 4) boxes round
+the points that it sees, px. Cold: from nothing but the detections."""
+_QUARTERS = (1, 2, 3)
+
+
+class TurnedLooks:
+    """Knows when the next look is due."""
+
+    def __init__(self, setup: Setup, detect: Detect, confirm: Confirm) -> None:
+        self._cfg, self._detect, self._confirm = setup.cfg.detect.turned, detect, confirm
+        self._last_s: float | None = None
+
+    def forget(self) -> None:
+        """A new shot begins: the next frame is looked at."""
+        self._last_s = None
+
+    def with_turned(self, image: np.ndarray, people: Detections, time_s: float) -> Detections:
+        """The people of the next frame, and those who are only seen in the turned picture.
+
+        Args:
+            image: (H, W, 3) RGB uint8. people: everybody found in it, low scores too.
+            time_s: of the frame.
+        """
+        waited = np.inf if self._last_s is None else time_s - self._last_s
+        if not self._cfg.enabled or waited < self._cfg.every_s:
+            return people
+        self._last_s = time_s
+        found = stacked([self._seen(image, quarters) for quarters in _QUARTERS])
+        found = self._better(found, people)
+        if not len(found):
+            return people
+        score, extent = self._confirm(image, found)
+        overlap = np.array([iou(a, b[None])[0] for a, b in zip(extent, found.xyxy, strict=True)])
+        found = found.select((score >= self._cfg.min_score) & (overlap >= self._cfg.min_iou))
+        return stacked([people.select(~self._taken(people, found)), found])
+
+    def _seen(self, image: np.ndarray, quarters: int) -> Detections:
+        """Who is seen in the turned picture, in px of the upright one."""
+        turned = np.ascontiguousarray(np.rot90(image, quarters))
+        (people,) = self._detect([turned])
+        return turned_back(people, quarters, (image.shape[1], image.shape[0]))
+
+    def _better(self, found: Detections, people: Detections) -> Detections:
+        """Those who are seen well and once each, and better than upright."""
+        kept: list[int] = []
+        for i in np.argsort(-found.confidence, kind="stable").tolist():
+            box, confidence = found.xyxy[i], found.confidence[i]
+            rival = iou(box, people.xyxy) >= self._cfg.same_iou
+            known = (people.confidence[rival] + self._cfg.margin >= confidence).any()
+            again = (iou(box, found.xyxy[kept]) >= self._cfg.same_iou).any()
+            if confidence >= self._cfg.min_confidence and not known and not again:
+                kept.append(i)
+        return found.select(np.array(kept, np.int64))
+
+    def _taken(self, people: Detections, found: Detections) -> np.ndarray:
+        """(N,) bool: who of `people` gives way to one of those found."""
+        taken = np.zeros(len(people), bool)
+        for box in found.xyxy:
+            taken |= iou(box, people.xyxy) >= self._cfg.same_iou
+        return taken
+
+
+def turned_back(people: Detections, quarters: int, size_px: tuple[int, int]) -> Detections:
+    """People of a picture that `np.rot90` turned, in px of the picture as it was.
+
+    Args:
+        quarters: how many times it was turned by 90 degrees. size_px: width, height before.
+    """
+    keypoints = people.keypoints.copy()
+    keypoints[..., :2] = _back(keypoints[..., :2], quarters, size_px)
+    ends = _back(people.xyxy.reshape(-1, 2, 2), quarters, size_px)
+    xyxy = np.concatenate([ends.min(axis=1), ends.max(axis=1)], axis=1)
+    return replace(people, xyxy=xyxy, keypoints=keypoints)
+
+
+def _back(points: np.ndarray, quarters: int, size_px: tuple[int, int]) -> np.ndarray:
+    """(..., 2) px; `np.rot90` takes the right edge to the top."""
+    x, y = points[..., 0], points[..., 1]
+    width, height = size_px
+    places = {1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}
+    return np.stack(places[quarters], axis=-1).astype(points.dtype)
