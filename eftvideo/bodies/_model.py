@@ -29,6 +29,11 @@ class BodyModel(Protocol):
     keypoint_names: tuple[str, ...]
 
     @property
+    def has_landmarks(self) -> bool:
+        """Whether `keypoint_names` has all of EVIDENCE50."""
+        ...
+
+    @property
     def skin_weights(self) -> np.ndarray:
         """(V, 24), rows that sum to 1."""
         ...
@@ -48,9 +53,12 @@ class BodyModel(Protocol):
         ...
 
     def joints_and_keypoints(
-        self, params: SmplParams, which: Literal["coco17", "all"] = "coco17"
+        self, params: SmplParams, which: Literal["coco17", "evidence", "all"] = "coco17"
     ) -> tuple[Tensor, Tensor]:
-        """(N, 24, 3) joints and (N, 17 or K, 3) keypoints, metres, without translation."""
+        """(N, 24, 3) joints and (N, 17, 50 or K, 3) keypoints, metres, without translation.
+
+        "evidence" are EVIDENCE50; it raises ConfigError where `has_landmarks` is False.
+        """
         ...
 
     def rest_pelvis(self, betas: Tensor) -> Tensor:

