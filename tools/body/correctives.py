@@ -18,7 +18,7 @@ from tools.body.skeleton import JOINT_MIRROR, PARENTS
 from tools.body.source import MIRROR, Array, IntArray
 from tools.body.tpose import shortest_turn
 
-DUAL_SHARE = 0.7
+DUAL_SHARE = 0.8
 NUM_POSES = 900
 IDENTITY_SHARE = 0.35
 MIN_WEIGHT = 0.01

@@ -33,10 +33,7 @@ def outer_surface(rig: SourceRig, points: Array, inner: NDArray[np.bool_]) -> In
     Mouth and eye sockets are cut out and closed: lips sewn, the foremost vertex of each
     eyeball in the middle of its lids. `points` (N0, 3) is a rest body.
     """
-    label = components(rig.faces, len(points))
-    biggest = np.bincount(label[rig.faces[:, 0]]).argmax()
-    skin = rig.faces[label[rig.faces[:, 0]] == biggest]
-    skin = skin[~inner[skin].all(1)]
+    skin, label, biggest = open_skin(rig, inner)
     extra: list[tuple[int, int, int]] = []
     for loop in boundary_loops(skin):
         middle = points[loop].mean(0)
@@ -50,6 +47,14 @@ def outer_surface(rig: SourceRig, points: Array, inner: NDArray[np.bool_]) -> In
             eye = int(rig.mirror[near[np.argmax(points[near, 2])]])
         extra += [(b, a, eye) for a, b in zip(loop, loop[1:] + loop[:1], strict=True)]
     return np.concatenate([skin, np.array(extra)])
+
+
+def open_skin(rig: SourceRig, inner: NDArray[np.bool_]) -> tuple[IntArray, IntArray, int]:
+    """Faces of the skin without mouth and eye sockets; label of each vertex's piece; the skin's."""
+    label = components(rig.faces, len(inner))
+    biggest = int(np.bincount(label[rig.faces[:, 0]]).argmax())
+    skin = rig.faces[label[rig.faces[:, 0]] == biggest]
+    return skin[~inner[skin].all(1)], label, biggest
 
 
 def _symmetric_mouth(

