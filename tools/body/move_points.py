@@ -91,7 +91,6 @@ def moved(
         if "left" not in name:
             change = 0.5 * (change + change[mirror])
         regressor[k] += change
-        regressor[k] /= regressor[k].sum()
         if "left" in name:
             twin = names.index(name.replace("left", "right"))
             regressor[twin] = regressor[k][mirror]
@@ -121,8 +120,8 @@ def _change(
     held = weights[near][:, bones].T
     held = held / held.sum(0)
     place = (template[near] - origin).T
-    rows = [held, *(one * place for one in held)]
-    goal = np.concatenate([np.zeros(len(bones)), np.outer(part, shift).ravel()])
+    rows = [np.ones((1, len(near))), held, *(one * place for one in held)]
+    goal = np.concatenate([np.zeros(1 + len(bones)), np.outer(part, shift).ravel()])
     change = np.zeros(len(template))
     change[near] = np.linalg.lstsq(np.concatenate(rows), goal, rcond=1e-9)[0]
     return change
