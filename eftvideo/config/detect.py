@@ -85,7 +85,7 @@ class TurnedConfig:
     """Off, or without landmarks: nobody is looked for in the turned picture."""
     every_s: NotNegative = 1.0
     """At the beginning of a shot, and again after so long; three passes of the detector each."""
-    min_confidence: Share = 0.35
+    min_confidence: Share = 0.5
     """Boxes below, in the turned picture, are nobody."""
     min_score: Share = 0.9
     """Whom the landmark network scores below is nobody."""
@@ -93,6 +93,9 @@ class TurnedConfig:
     """Box and landmarks' extent must overlap so much."""
     same_iou: Share = 0.3
     """Boxes that overlap so much are of the same person."""
+    part: Share = 0.6
+    """Of the smaller of two boxes, when so much lies in the other: arms or legs of somebody, if
+    that is the surer one."""
     margin: Share = 0.1
     """So much more confident than upright must somebody be seen, to be taken from there."""
 

@@ -89,6 +89,20 @@ class LandmarkLook:
         self._next = {i: region for i, region, ok in regions if ok}
         return replace(people, landmarks=_believed(seen.landmarks, trusted))
 
+    def confirm(self, image: np.ndarray, people: Detections) -> tuple[np.ndarray, np.ndarray]:
+        """What is seen of people who are not followed yet; nothing of it is remembered.
+
+        Args:
+            image: (H, W, 3) RGB uint8. people: N of them, in it.
+
+        Returns:
+            (N,) scores that a person is there, and (N, 4) boxes round the points, px.
+        """
+        num = len(people)
+        seen = self._looked([image] * num, people, [None] * num).landmarks
+        extents = [_extent(points) for points in seen.points2d]
+        return seen.score, np.array(extents).reshape(num, 4)
+
     def _looked(
         self, images: Sequence[np.ndarray], people: Detections, warm: Sequence[Region | None]
     ) -> _Seen:

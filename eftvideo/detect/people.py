@@ -10,6 +10,7 @@ from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.detector import Detector
 from eftvideo.detect.landmarks import load_landmark_look
 from eftvideo.detect.recover import Search
+from eftvideo.detect.turned import TurnedLooks
 from eftvideo.detect.upright import SecondLook
 from eftvideo.progress import Progress
 from eftvideo.setup import Setup
@@ -30,6 +31,7 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
     close_ups = CloseUps(settings, lambda close: load_detector(close, device, rate).detect)
     search, look = Search(setup, close_ups), SecondLook(setup, close_ups)
     landmarks = load_landmark_look(setup)
+    turned = TurnedLooks(setup, detector.detect, landmarks and landmarks.confirm)
     cuts = CutDetector(settings.cut_threshold)
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
@@ -41,9 +43,11 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
                 if is_cut[-1]:
                     detector.reset()
                     search.forget()
+                    turned.forget()
                 people = search.with_lost(frame.image, people, frame.time_s)
+                people = turned.with_turned(frame.image, people, frame.time_s)
                 tracked.append(detector.track(people, frame.image))
-                search.remember(tracked[-1], frame.time_s)
+                search.remember(tracked[-1], frame.time_s, turned.found_xyxy)
             for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
                 if landmarks is not None:
                     if cut:

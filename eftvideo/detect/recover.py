@@ -46,8 +46,15 @@ class Search:
         """A new shot begins."""
         self._last.clear()
 
-    def remember(self, people: Detections, time_s: float) -> None:
-        """Take note of a frame's tracked people."""
+    def remember(
+        self, people: Detections, time_s: float, confirmed: np.ndarray | None = None
+    ) -> None:
+        """Take note of a frame's tracked people.
+
+        Args:
+            confirmed: (M, 4) boxes of those who are searched for after one sighting already.
+        """
+        sure = np.zeros((0, 4)) if confirmed is None else confirmed
         leans = lean_rad(people.keypoints, self._min_score)
         for i, track_id in enumerate(people.track_id.tolist()):
             before = self._last.get(track_id)
@@ -55,6 +62,8 @@ class Search:
             if np.isnan(lean):
                 lean = before.lean_rad if before else 0.0
             count = before.count + 1 if before else 1
+            if (people.xyxy[i] == sure).all(axis=1).any():
+                count = max(count, self._cfg.min_sightings)
             self._last[track_id] = _Seen(people.xyxy[i].astype(float), float(lean), time_s, count)
         self._last = {
             i: s for i, s in self._last.items() if time_s - s.time_s <= self._cfg.max_lost_s

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from eftvideo.geometry.boxes import iou
+from eftvideo.geometry.boxes import inside, iou
 from eftvideo.setup import Setup
 from eftvideo.types import Detections
 from eftvideo.types.people import stacked
@@ -30,9 +30,12 @@ _QUARTERS = (1, 2, 3)
 class TurnedLooks:
     """Knows when the next look is due."""
 
-    def __init__(self, setup: Setup, detect: Detect, confirm: Confirm) -> None:
+    def __init__(self, setup: Setup, detect: Detect, confirm: Confirm | None) -> None:
+        """Without `confirm` nobody is looked for."""
         self._cfg, self._detect, self._confirm = setup.cfg.detect.turned, detect, confirm
         self._last_s: float | None = None
+        self.found_xyxy = np.zeros((0, 4), np.float32)
+        """(M, 4) boxes of those who were found in the last frame."""
 
     def forget(self) -> None:
         """A new shot begins: the next frame is looked at."""
@@ -45,8 +48,9 @@ class TurnedLooks:
             image: (H, W, 3) RGB uint8. people: everybody found in it, low scores too.
             time_s: of the frame.
         """
+        self.found_xyxy = self.found_xyxy[:0]
         waited = np.inf if self._last_s is None else time_s - self._last_s
-        if not self._cfg.enabled or waited < self._cfg.every_s:
+        if not self._cfg.enabled or self._confirm is None or waited < self._cfg.every_s:
             return people
         self._last_s = time_s
         found = stacked([self._seen(image, quarters) for quarters in _QUARTERS])
@@ -56,6 +60,7 @@ class TurnedLooks:
         score, extent = self._confirm(image, found)
         overlap = np.array([iou(a, b[None])[0] for a, b in zip(extent, found.xyxy, strict=True)])
         found = found.select((score >= self._cfg.min_score) & (overlap >= self._cfg.min_iou))
+        self.found_xyxy = found.xyxy
         return stacked([people.select(~self._taken(people, found)), found])
 
     def _seen(self, image: np.ndarray, quarters: int) -> Detections:
@@ -69,7 +74,8 @@ class TurnedLooks:
         kept: list[int] = []
         for i in np.argsort(-found.confidence, kind="stable").tolist():
             box, confidence = found.xyxy[i], found.confidence[i]
-            rival = iou(box, people.xyxy) >= self._cfg.same_iou
+            within = inside(np.broadcast_to(box, people.xyxy.shape), people.xyxy)
+            rival = (iou(box, people.xyxy) >= self._cfg.same_iou) | (within >= self._cfg.part)
             known = (people.confidence[rival] + self._cfg.margin >= confidence).any()
             again = (iou(box, found.xyxy[kept]) >= self._cfg.same_iou).any()
             if confidence >= self._cfg.min_confidence and not known and not again:

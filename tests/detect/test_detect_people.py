@@ -32,6 +32,19 @@ def standing(xyxy, lean=0.0):
     )
 
 
+class Agrees:
+    """Landmarks that nobody has, of a network that takes everything for a person."""
+
+    def at(self, image, people):
+        return people
+
+    def forget(self):
+        pass
+
+    def confirm(self, image, people):
+        return np.ones(len(people)), people.xyxy
+
+
 class Told:
     """Sees one person in every whole frame but one, and in every close-up."""
 
@@ -39,11 +52,15 @@ class Told:
 
     def __init__(self, cfg, lean, lost):
         self.cfg, self.lean, self.lost, self.seen, self.resets = cfg, lean, lost, 0, 0
+        self.on_its_side = 0
 
     def detect(self, images):
         return [self._of(image) for image in images]
 
     def _of(self, image):
+        if image.shape[:2] == (WIDTH, HEIGHT):
+            self.on_its_side += 1
+            return Detections.empty()
         if image.shape[:2] != (HEIGHT, WIDTH):
             size = self.cfg.image_size
             assert image.shape[:2] == (size, size)
@@ -85,7 +102,8 @@ def found(grey, monkeypatch):
             return made[-1]
 
         monkeypatch.setattr(detect, "load_detector", load)
-        setup = setup_of("detect.recover.min_sightings=2", *settings)
+        off = ("detect.turned.enabled=no", "detect.landmarks.network=off")
+        setup = setup_of("detect.recover.min_sightings=2", *off, *settings)
         with open_video(clip) as reader:
             return detect.detect_people(reader, setup, Progress()), made
 
@@ -129,6 +147,19 @@ def test_only_those_who_lean_are_looked_at_again(found):
     for lean, looks in ((0.0, 0), (1.5, 2 * 5)):
         _, (_, *close) = found("detect.recover.enabled=no", lean=lean)
         assert sum(c.seen for c in close) == looks
+
+
+def test_each_shot_begins_with_turned_looks(found, tmp_path, monkeypatch):
+    """In the first frame somebody is only seen upside down."""
+    monkeypatch.setattr(detect, "load_landmark_look", lambda setup: Agrees())
+    clip = plain_clip(tmp_path / "cut.mp4", "white", "black")
+    frames, (whole, *_) = found(
+        "detect.turned.enabled=yes", "detect.recover.enabled=no", clip=clip, lost=0
+    )
+    assert whole.on_its_side == 2 * 2
+    size = np.array([WIDTH, HEIGHT])
+    assert frames[0].people.xyxy[0] == pytest.approx(np.r_[size - BOX[2:], size - BOX[:2]])
+    assert [len(f.people) for f in frames] == [1] * 12
 
 
 def test_ids_end_at_a_cut(found, tmp_path):

@@ -73,6 +73,15 @@ def test_the_close_up_is_turned_as_the_person_leaned_then_to_both_sides():
     assert turns == pytest.approx([45.0, 20.0, 70.0], abs=1.0)
 
 
+def test_a_short_track_is_searched_for_only_if_it_was_confirmed():
+    for confirmed, looks in ((None, 0), (person().xyxy, 1), (person().xyxy + 1.0, 0)):
+        shown = Shown(person())
+        search = Search(setup_of(), shown)
+        search.remember(person(track_id=7), 0.0, confirmed)
+        search.with_lost(IMAGE, Detections.empty(), 1 / 30)
+        assert len(shown.asked) == looks
+
+
 def test_nobody_is_searched_for_who_is_seen():
     search, shown, now = searching(person())
     here = person((255.0, 125.0, 335.0, 305.0))

@@ -110,6 +110,12 @@ def test_who_is_seen_upright_as_well_stays():
     assert out.xyxy == pytest.approx(known.xyxy) and not looks.confirmed
 
 
+def test_legs_of_somebody_are_nobody_else():
+    looks = Looks()
+    whole = person(np.array([20.0, -300.0, 120.0, 170.0]), 0.75)
+    assert looks.at(people=whole).xyxy == pytest.approx(whole.xyxy) and not looks.confirmed
+
+
 def test_a_worse_box_gives_way_and_others_stay():
     looks = Looks()
     half, other = person((40.0, 20.0, 100.0, 80.0), 0.4), person((200.0, 20.0, 250.0, 150.0))
@@ -128,6 +134,20 @@ def test_somebody_seen_in_two_turns_is_added_once():
     looks = Looks(seen={**Looks().seen, 1: lying})
     found = looks.at()
     assert len(found) == 1 and found.confidence[0] == pytest.approx(0.8)
+
+
+def test_it_tells_whom_it_found_in_this_frame():
+    looks = Looks()
+    looks.at(0.0)
+    assert looks.looks.found_xyxy == pytest.approx(PATCH[None])
+    looks.at(0.1)
+    assert len(looks.looks.found_xyxy) == 0
+
+
+def test_without_landmarks_nobody_is_looked_for():
+    looks = Looks()
+    looks.looks = TurnedLooks(setup_of(), looks.detect, None)
+    assert len(looks.at()) == 0 and looks.asked == 0
 
 
 def test_off_nobody_is_looked_for():
