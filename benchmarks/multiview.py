@@ -1,9 +1,10 @@
 """Four cameras see one athlete: how far one view's fits are off in the others.
 
-python benchmarks/multiview.py CALIBRATION.qca.txt CAM1.mp4 CAM2.mp4 ... --work DIR [--fresh]
+python benchmarks/multiview.py CALIBRATION.qca.txt CAM1.mp4 CAM2.mp4 ... --work DIR [--truth first]
 
 The calibration is refined (cameras.json in the work folder), the athlete's joints are triangulated
-from all views, and every view is then fitted alone. See docs/multiview.md for the columns. Results
+from all views, once from YOLO's keypoints and once from these and the landmark networks, and every
+view is then fitted alone. See docs/multiview.md for the columns. Results
 of fits, detections and pictures stay in the work folder; --fresh makes the fits anew.
 """
 
@@ -14,7 +15,7 @@ import logging
 import sys
 from pathlib import Path
 
-from multiview.run import run
+from multiview.run import METHODS, run
 
 from eftvideo.errors import EftVideoError
 
@@ -26,6 +27,10 @@ def main() -> int:
     parser.add_argument("clips", type=Path, nargs="+", help="one clip a camera, in that order")
     parser.add_argument("--work", type=Path, required=True, help="folder for everything made")
     parser.add_argument("--stride", type=int, default=1, help="every n-th frame")
+    parser.add_argument("--method", action="append", choices=METHODS, help="only this; repeatable")
+    parser.add_argument(
+        "--truth", choices=("first", "both"), default="both", help="against which to score"
+    )
     parser.add_argument("--fresh", action="store_true", help="fit anew")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("multiview").setLevel(logging.INFO)

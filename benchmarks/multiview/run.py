@@ -6,10 +6,11 @@ import argparse
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from methods import EFT_CLOSE, NOT_SMOOTHED, SHIPPED, SMPLIFY_BEST, with_fit
 from stages import fit_people
 
@@ -23,14 +24,14 @@ from eftvideo.video.reader import open_video
 from multiview.calibration import read_qca, save_views
 from multiview.draw import Layer, draw_layers, images_at, save_row
 from multiview.geometry import View
-from multiview.observe import (
-    choose_athlete,
-    collect_sightings,
-    plain_tracks,
-    weight_of,
-)
-from multiview.score import Row, in_true_camera, mean_row, score
-from multiview.truth import LIMBS, Truth, find_truth, refine_cameras
+from multiview.looks import look_with, looks_of
+from multiview.observe import choose_athlete, collect_sightings, plain_tracks, weight_of
+from multiview.score import in_true_camera, mean_row
+from multiview.second_truth import SecondTruth, find_second, guide_of, refine_on_both
+from multiview.segments import AXES
+from multiview.spread import spreads
+from multiview.tables import print_spread, print_table, print_truth, print_wrong, tabulate
+from multiview.truth import Truth, find_truth, refine_cameras
 
 METHODS: dict[str, RunConfig] = {
     "regressor": with_fit(SHIPPED, method="regress"),
@@ -47,24 +48,15 @@ METHODS: dict[str, RunConfig] = {
 }
 """All smoothed, but for one; one line adds a method."""
 
-COLUMNS = ("here_px", "pa_mm", "root_mm", "root_px", "plain_mm", "plain_px", "depth_mm")
-KINDS = ("right", "wrong", "both")
-"""Frames by what the detector did in this view: a grossly wrong limb joint makes it wrong."""
 DRAWN_METHOD = "EFT warm"
-WHITE, GREEN, PINK = (255, 255, 255), (60, 230, 60), (255, 40, 200)
+COLOURS = {
+    "first": (255, 255, 255),
+    "second": (255, 220, 0),
+    "detector": (60, 230, 60),
+    "fit": (255, 40, 200),
+}
 
 log = logging.getLogger("multiview")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table: figures are means over `num` frames."""
-
-    view: str
-    detector: str
-    method: str
-    num: int
-    mean: Row
 
 
 def fit_view(
@@ -89,73 +81,32 @@ def fit_view(
     return result
 
 
-def _kind(row: Row) -> str:
-    return "wrong" if row["gross"] > 0 else "right"
-
-
-def print_truth(truth: Truth, rough: Sequence[View], rms: dict[str, tuple[float, float]]) -> None:
-    for name, (before, after) in rms.items():
-        print(f"bundle adjustment, frames {name}: rms {before:.1f} px before, {after:.1f} after")
-    for a, b in zip(rough, truth.views, strict=True):
-        cos = (np.trace(a.rotation @ b.rotation.T) - 1.0) / 2.0
-        turn = np.degrees(np.arccos(np.clip(cos, -1.0, 1.0)))
-        print(
-            f"  {a.name}: moved {1e3 * np.linalg.norm(a.position - b.position):.0f} mm, turned "
-            f"{turn:.1f} degrees; focal length {b.focal_px[0]:.0f} px"
-        )
-    share = truth.good[:, LIMBS].mean()
-    print(f"limb joints triangulated well: {100 * share:.0f} % of {len(truth.good)} frames x 12")
-
-
-def print_table(table: Sequence[Line]) -> None:
-    head = f"{'view':6} {'detector':9} {'method':24} {'n':>4} {'rejected':>8}"
-    print("\n" + head + "".join(f" {c:>9}" for c in COLUMNS))
-    for line in table:
-        if line.num:
-            print(
-                f"{line.view:6} {line.detector:9} {line.method:24} {line.num:4d} "
-                f"{100 * line.mean['rejected']:7.0f}%"
-                + "".join(f" {line.mean[c]:9.1f}" for c in COLUMNS)
-            )
-
-
-def print_wrong(wrong: dict[str, list[Row]]) -> None:
-    """What becomes of the joints that the detector has grossly wrong."""
-    print(
-        f"\n{'wrong joints':24} {'n':>5} {'detector off':>13} {'fit off':>8} "
-        f"{'fit to detected':>16} {'nearer truth':>13} {'their PA mm':>12}"
-    )
-    for name, rows in wrong.items():
-        if rows:
-            mean = mean_row(rows)
-            print(
-                f"{name:24} {len(rows):5d} {mean['seen_px']:10.0f} px "
-                f"{mean['to_truth_px']:5.0f} px {mean['to_seen_px']:13.0f} px "
-                f"{100 * mean['nearer_truth']:11.0f} % {mean['pa_mm']:12.0f}"
-            )
-
-
 def draw(
     clips: Sequence[Path],
-    truth: Truth,
+    truths: dict[str, Truth],
     frames: np.ndarray,
-    results: Sequence[Result],
+    by_method: dict[str, list[Result]],
     work: Path,
 ) -> None:
-    """Five moments: the triangulation white, the detector green, each view's own fit pink."""
+    """Five moments: the triangulations, the detector, each view's own fit, in `COLOURS`."""
+    results = by_method.get(DRAWN_METHOD) or next(iter(by_method.values()))
     moments = frames[np.linspace(0, len(frames) - 1, 5).round().astype(int)].tolist()
     images = [images_at(clip, moments) for clip in clips]
     for moment in moments:
         t = int(np.flatnonzero(frames == moment)[0])
         pictures = []
-        for v, view in enumerate(truth.views):
-            true = np.where(truth.good[t, :, None], view.project(truth.points[t]), np.nan)
-            layers: list[Layer] = [(WHITE, true)]
+        for v in range(len(clips)):
+            layers: list[Layer] = []
+            for name, truth in truths.items():
+                view = truth.views[v]
+                true = np.where(truth.good[t, :, None], view.project(truth.points[t]), np.nan)
+                layers.append((COLOURS[name], true))
+            view = truths["first"].views[v]
             for n in np.flatnonzero(results[v].frame == moment):
                 seen = results[v].keypoints2d[n]
                 own = view.project(view.to_world(in_true_camera(view, results[v])[n]))
                 believed = np.where(weight_of(seen)[:, None] > 0, seen[:, :2], np.nan)
-                layers = [(GREEN, believed), (PINK, own), *layers]
+                layers = [(COLOURS["detector"], believed), (COLOURS["fit"], own), *layers]
             pictures.append(draw_layers(images[v][moment], layers))
         save_row(work / f"frame_{moment:04d}.png", pictures)
 
@@ -168,7 +119,8 @@ def fit_all(
 ) -> dict[str, list[Result]]:
     """Each method's fits of each view alone, with that view's focal length."""
     results: dict[str, list[Result]] = {}
-    for name, method in METHODS.items():
+    for name in args.method or METHODS:
+        method = METHODS[name]
         folder = args.work / name.replace(",", "").replace(" ", "_")
         folder.mkdir(exist_ok=True)
         for clip, tracks, track_id, view in zip(args.clips, plain, ids, views, strict=True):
@@ -180,29 +132,71 @@ def fit_all(
     return results
 
 
-def tabulate(
-    results: dict[str, list[Result]], truth: Truth, frames: np.ndarray
-) -> tuple[list[Line], dict[str, list[Row]]]:
-    """Mean figures by view, by what the detector did, and by method; the wrong joints' figures."""
-    rows = {
-        name: [score(v, result, truth, frames) for v, result in enumerate(of_views)]
-        for name, of_views in results.items()
+def by_yolo(cfg: RunConfig) -> RunConfig:
+    """Without the landmark network, so that the first truth stays what it was."""
+    landmarks = replace(cfg.detect.landmarks, network="off")
+    return replace(cfg, detect=replace(cfg.detect, landmarks=landmarks))
+
+
+def second_of(
+    args: argparse.Namespace,
+    rough: Sequence[View],
+    first: Truth,
+    yolo: tuple[np.ndarray, np.ndarray],
+    cfg: RunConfig,
+) -> SecondTruth:
+    """The truth from both networks; the first one tells them where to look."""
+    guide, look = guide_of(first), look_with(torch.device(cfg.device))
+    seen = [
+        looks_of(clip, view.project(guide), cfg, look, args.work)
+        for clip, view in zip(args.clips, first.views, strict=True)
+    ]
+    scored = np.stack([looks.scored for looks in seen])
+    landmarks = (scored[..., :2], scored[..., 2])
+    views, rms = refine_on_both(rough, yolo, landmarks)
+    with open_video(args.clips[0], cfg.clip) as video:
+        fps = float(video.info.fps) / args.stride
+    return find_second(views, yolo, landmarks, fps, rms)
+
+
+def keep_second(work: Path, second: SecondTruth) -> None:
+    """Points, cameras and offsets of the second truth, for whoever calibrates by them."""
+    save_views(work / "cameras_second.json", second.views)
+    offsets = {name: o.to_dict() for name, o in second.offsets.items()}
+    text = json.dumps({"axes": AXES, "yolo_from_landmark": offsets}, indent=1) + "\n"
+    (work / "offsets.json").write_text(text, encoding="utf-8")
+    np.savez_compressed(
+        work / "truth_second.npz",
+        coco_both=second.both.points,
+        coco_yolo=second.yolo.points,
+        landmarks=second.landmarks.points,
+        good=second.truth.good,
+        weight_yolo=second.yolo.weight,
+        weight_landmarks=second.landmarks.weight,
+    )
+
+
+def score_against(
+    name: str,
+    truth: Truth,
+    results: dict[str, list[Result]],
+    frames: np.ndarray,
+) -> dict[str, object]:
+    """Print one truth's tables; its figures."""
+    table, wrong = tabulate(results, truth, frames)
+    print(f"\n{name} truth")
+    print_table(table)
+    print_wrong(wrong)
+    print_spread(name, spreads(np.where(truth.good[..., None], truth.points, np.nan)))
+    return {
+        "table": [vars(line) for line in table],
+        "wrong_joints": {method: mean_row(rows) for method, rows in wrong.items()},
     }
-    table: list[Line] = []
-    for v in [*range(len(truth.views)), None]:
-        label = "all" if v is None else truth.views[v].name
-        for kind in KINDS:
-            for name, scored in rows.items():
-                chosen = scored if v is None else [scored[v]]
-                some = [r for rs, _ in chosen for r in rs if kind in ("both", _kind(r))]
-                table.append(Line(label, kind, name, len(some), mean_row(some)))
-    wrong = {name: [w for _, ws in scored for w in ws] for name, scored in rows.items()}
-    return table, wrong
 
 
 def run(args: argparse.Namespace) -> None:
     """All of it, in order."""
-    args.work.mkdir(parents=True, exist_ok=True)
+    (args.work / "fitted").mkdir(parents=True, exist_ok=True)
     cfg = replace(SHIPPED, clip=ClipConfig(stride=args.stride))
     rough = read_qca(args.calibration)
     if len(rough) != len(args.clips):
@@ -210,7 +204,7 @@ def run(args: argparse.Namespace) -> None:
             f"{args.calibration} has {len(rough)} cameras, but {len(args.clips)} clips were given: "
             "give one clip for each camera, in the same order"
         )
-    plain = [plain_tracks(clip, cfg, args.work) for clip in args.clips]
+    plain = [plain_tracks(clip, by_yolo(cfg), args.work) for clip in args.clips]
     frames = plain[0].timeline.frame
     if any(not np.array_equal(tracks.timeline.frame, frames) for tracks in plain):
         raise ConfigError("the clips differ in their number of frames: expected one moment in each")
@@ -220,13 +214,20 @@ def run(args: argparse.Namespace) -> None:
     px, weight = seen[..., :2], weight_of(seen)
     views, rms = refine_cameras(rough, px, weight)
     save_views(args.work / "cameras.json", views)
-    truth = find_truth(views, px, weight)
-    print_truth(truth, rough, rms)
-    results = fit_all(plain, ids, views, args)
-    table, wrong = tabulate(results, truth, frames)
-    print_table(table)
-    print_wrong(wrong)
-    figures = {"bundle_px": rms, "table": [vars(line) for line in table]}
-    figures["wrong_joints"] = {name: mean_row(rows) for name, rows in wrong.items()}
+    truths = {"first": find_truth(views, px, weight)}
+    print_truth(truths["first"], rough, rms)
+    figures: dict[str, object] = {"bundle_px": rms}
+    if args.truth == "both":
+        second = second_of(args, rough, truths["first"], (px, weight), cfg)
+        truths["second"] = second.truth
+        print("\nfrom both networks:")
+        print_truth(second.truth, rough, second.rms_px)
+        keep_second(args.work, second)
+        figures["bundle_second_px"] = second.rms_px
+    ours = [plain_tracks(clip, cfg, args.work / "fitted") for clip in args.clips]
+    results = fit_all(ours, choose_athlete(views, ours), views, args)
+    for name, truth in truths.items():
+        scored = score_against(name, truth, results, frames)
+        figures |= scored if name == "first" else {name: scored}
     (args.work / "multiview.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-    draw(args.clips, truth, frames, results[DRAWN_METHOD], args.work)
+    draw(args.clips, truths, frames, results, args.work)
