@@ -59,6 +59,11 @@ class Setup:
         """
         device = choose_device(cfg.device)
         body = load_body(cfg.body, device)
+        if cfg.detect.landmarks.network != "off" and not body.has_landmarks:
+            raise ConfigError(
+                f"the body {cfg.body or body.name} has no points for the landmark network's 33: "
+                "use --landmarks off, or another body"
+            )
         regressor = load_regressor(cfg, device, body)
         return cls(cfg, regressor, body, full_frame_camera(info, cfg), device)
 

@@ -28,6 +28,7 @@ _LIBRARIES: tuple[tuple[str, str, str], ...] = (
     ("decord", "decord", "pip install decord (x86-64) or eva-decord (elsewhere)"),
     ("smplx", "", "pip install smplx"),
     ("safetensors", "safetensors", "pip install safetensors"),
+    ("openvino", "", "pip install openvino"),
 )
 """Name, module to import (empty: only the version is read, the import is slow), remedy."""
 _DISTRIBUTIONS = {
@@ -150,12 +151,16 @@ def list_weights() -> list[WeightStatus]:
         ImportError: torch or smplx is missing.
     """
     from eftvideo.bodies.smpl import WEIGHTS as BODIES
+    from eftvideo.landmarks.network import SPECS
     from eftvideo.weights.shipped import POSE_PRIOR
 
     regressors = [plugins.load("regressors", name) for name in plugins.available("regressors")]
     specs: list[WeightSpec] = [m.spec for m in regressors if m.spec.download is None]
     specs += [s for s in published_weights().values() if weights.find(s) is not None]
-    return [_detector_status(), *weights.list_weights([*specs, POSE_PRIOR, *BODIES])]
+    return [
+        _detector_status(),
+        *weights.list_weights([*specs, *SPECS.values(), POSE_PRIOR, *BODIES]),
+    ]
 
 
 def published_weights() -> dict[str, WeightSpec]:

@@ -36,6 +36,7 @@ FIELDS = {
     "--max-people": "track.max_people",
     "--track-id": "track.track_ids",
     "--detector": "detect.model",
+    "--landmarks": "detect.landmarks.network",
     "--method": "fit.method",
     "--regressor": "regressor",
     "--weights": "regressor_weights",
@@ -113,6 +114,16 @@ Detector = Annotated[
         "downloaded",
         "MODEL",
         "--detector",
+    ),
+]
+Landmarks = Annotated[
+    str | None,
+    _option(
+        _PEOPLE,
+        "Network that looks at every person for joints, hands and feet: heavy; full, which takes a "
+        "third of the time; or off",
+        "NAME",
+        "--landmarks",
     ),
 ]
 

@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
         max_people: options.MaxPeople = None,
         track_id: options.TrackIds = None,
         detector: options.Detector = None,
+        landmarks: options.Landmarks = None,
         method: options.Method = None,
         regressor: options.Regressor = None,
         weights: options.Weights = None,

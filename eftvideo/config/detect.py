@@ -9,6 +9,7 @@ from eftvideo.config.values import Count, NotNegative, Positive, Range, Share
 
 Tracker = Literal["bytetrack", "botsort"]
 SecondLook = Literal["leaning", "all"]
+LandmarkNetwork = Literal["heavy", "full", "off"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,14 @@ class KeypointConfig:
     """Weight of the hips; EFT leaves them out since labels differ, ours are regressed for COCO."""
     ankle_weight: NotNegative = 1.0
     """Weight of the ankles; EFT leaves them to the legs' directions."""
+    hand_weight: NotNegative = 0.5
+    """Weight of knuckles and thumbs, which only landmarks have."""
+    foot_weight: NotNegative = 0.5
+    """Weight of heels and toes, which only landmarks have."""
+    min_trust: Share = 0.1
+    """Points of both witnesses together are not believed below this probability to be right."""
+    landmark_weight: NotNegative = 1.0
+    """Weight of every landmark, over that of a keypoint of the detector."""
     min_joints: Count = 6
     """With fewer usable keypoints: no fit (EFT's COCO-All: 6), unless `min_body_joints` are."""
     min_body_joints: Count = 4
@@ -88,6 +97,24 @@ class SecondLookConfig:
 
 
 @dataclass(frozen=True)
+class LandmarkConfig:
+    """The landmark network, which looks at everybody whom the detector finds."""
+
+    network: LandmarkNetwork = "heavy"
+    """Which of the two: heavy sees best, full takes a third of the time; off: the detector's
+    keypoints are all there is."""
+    min_score: Share = 0.5
+    """Below, the network sees no person."""
+    near: NotNegative = 0.06
+    """Median distance to the detector's keypoints, in longer sides of the box, up to which it is
+    the same person whoever else is near."""
+    min_inside: Share = 0.5
+    """Of the smaller of box and landmarks' extent, so much must lie in the other."""
+    min_iou: Share = 0.2
+    """Box and landmarks' extent must overlap so much."""
+
+
+@dataclass(frozen=True)
 class DetectConfig:
     """Finding people, and following them from frame to frame."""
 
@@ -112,3 +139,4 @@ class DetectConfig:
     close_ups: CloseUpConfig = field(default_factory=CloseUpConfig)
     recover: RecoverConfig = field(default_factory=RecoverConfig)
     second_look: SecondLookConfig = field(default_factory=SecondLookConfig)
+    landmarks: LandmarkConfig = field(default_factory=LandmarkConfig)

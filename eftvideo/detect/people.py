@@ -8,6 +8,7 @@ from eftvideo import plugins
 from eftvideo.config import DetectConfig
 from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.detector import Detector
+from eftvideo.detect.landmarks import load_landmark_look
 from eftvideo.detect.recover import Search
 from eftvideo.detect.upright import SecondLook
 from eftvideo.progress import Progress
@@ -28,6 +29,7 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
     detector = load_detector(settings, device, rate)
     close_ups = CloseUps(settings, lambda close: load_detector(close, device, rate).detect)
     search, look = Search(setup, close_ups), SecondLook(setup, close_ups)
+    landmarks = load_landmark_look(setup)
     cuts = CutDetector(settings.cut_threshold)
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
@@ -43,6 +45,10 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
                 tracked.append(detector.track(people, frame.image))
                 search.remember(tracked[-1], frame.time_s)
             for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
+                if landmarks is not None:
+                    if cut:
+                        landmarks.forget()
+                    people = landmarks.at(frame.image, people)
                 frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
                 progress.advance(1, people=len(people))
     return frames

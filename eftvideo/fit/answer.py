@@ -23,7 +23,7 @@ def answer(crops: Crops, setup: Setup, encoded: Tensor | None = None) -> FitResu
     encoded = regressor.encode(crops) if encoded is None else encoded
     raw = regressor.decode(regressor.forward(encoded), crops)
     prediction = hold_shape(raw, crops, body)
-    weight = losses.joint_weights(crops.keypoints[..., 2], setup)
+    weight = losses.joint_weights(crops.evidence[..., 2], setup)
     error = error_px(body, prediction, crops, weight)
     zeros = torch.zeros(len(crops), dtype=torch.int64, device=error.device)
     return FitResult(prediction, error, error, zeros, zeros + FITTED)

@@ -39,21 +39,41 @@ def initial_answers(crops: Crops, setup: Setup) -> tuple[Crops, Tensor, FitResul
         if not len(rows):
             break
         some = crops.select(rows)
-        assert some.context is not None and crops.context is not None
-        less = some.context * (offsets.abs() <= near_s)[:, None, None]
-        tried, answers = _asked(replace(some, context=less), setup)
+        tried_on = _less(some, offsets.abs() <= near_s)
+        tried, answers = _asked(tried_on, setup)
         before, after = (a.prediction.params.global_orient for a in (initial.select(rows), answers))
         is_flip = rotation_angle(before, after) > cfg.flip_rad
         share = torch.where(is_flip, cfg.flip_better, cfg.better)
         better = answers.loss_px < share * initial.loss_px[rows]
         changed = rows[better]
-        context, encoded = crops.context.clone(), encoded.clone()
-        context[changed], encoded[changed] = less[better], tried[better]
-        crops = replace(crops, context=context)
+        encoded = encoded.clone()
+        encoded[changed] = tried[better]
+        crops = _put(crops, changed, tried_on.select(better))
         index = torch.arange(len(crops), device=rows.device)
         index[changed] = len(crops) + better.nonzero().squeeze(1)
         initial = FitResult.cat([initial, answers]).select(index)
     return crops, encoded, initial
+
+
+def _less(crops: Crops, kept: Tensor) -> Crops:
+    """The same people without what they did at the times that are not `kept` (C,)."""
+    assert crops.context is not None
+    context, landmarks = crops.context * kept[:, None, None], crops.landmarks
+    if landmarks is not None:
+        landmarks = landmarks.clone()
+        landmarks[:, 1:] *= kept[:, None, None]
+    return replace(crops, context=context, landmarks=landmarks)
+
+
+def _put(crops: Crops, rows: Tensor, some: Crops) -> Crops:
+    """The crops with the context of `some` people at `rows` (n,)."""
+    assert crops.context is not None and some.context is not None
+    context, landmarks = crops.context.clone(), crops.landmarks
+    context[rows] = some.context
+    if landmarks is not None and some.landmarks is not None:
+        landmarks = landmarks.clone()
+        landmarks[rows] = some.landmarks
+    return replace(crops, context=context, landmarks=landmarks)
 
 
 def _asked(crops: Crops, setup: Setup) -> tuple[Tensor, FitResult]:

@@ -10,6 +10,7 @@ import torch
 
 from eftvideo.fit.pixels import PixelSource
 from eftvideo.geometry.crops import crop_people
+from eftvideo.landmarks.reliability import trust_of
 from eftvideo.regressors import Regressor
 from eftvideo.setup import Setup
 from eftvideo.types import Crops, VideoFrame
@@ -85,16 +86,23 @@ class CropMaker:
         setup, people, num = self.setup, self.tracks.people, len(rows)
         regressor = regressor or setup.regressor
         offsets = regressor.context_offsets_s
+        looked = setup.cfg.detect.landmarks.network != "off"
         xyxy = np.zeros((num, 4), np.float32)
         keypoints = np.zeros((num, 17, 3), np.float32)
         around = np.zeros((num, len(offsets), 17, 3), np.float32)
+        landmarks = np.zeros((num, 1 + len(offsets), 33, 7), np.float32)
+        trust = np.zeros((num, 50), np.float32)
         betas = np.zeros((num, 10), np.float32)
         for n in np.unique(rows.who).tolist():
             mine, track = rows.who == n, people[n]
             which = rows.which[mine]
             xyxy[mine], keypoints[mine] = track.xyxy[which], track.keypoints[which]
+            when = (track.time_s[which], offsets, self._tolerance_s)
             if offsets:
-                around[mine] = context(track, track.time_s[which], offsets, self._tolerance_s)
+                around[mine] = context(track, *when)
+            if looked:
+                landmarks[mine] = _landmarks(track, which, others(track, *when))
+                trust[mine] = trust_of(track.seen.select(which), setup.cfg.keypoints.min_score)
             if shapes is not None:
                 betas[mine] = shapes[track.track_id]
 
@@ -110,6 +118,8 @@ class CropMaker:
             size.expand(num, 2),
             setup.cfg.fit.crop,
             tensor(around) if offsets else None,
+            tensor(landmarks) if looked else None,
+            tensor(trust) if looked else None,
         )
         if regressor.needs == "image":
             assert self._pixels is not None, "this regressor needs the clip"
@@ -121,13 +131,20 @@ class CropMaker:
 def context(
     track: Track, time_s: np.ndarray, offsets_s: Sequence[float], tolerance_s: float
 ) -> np.ndarray:
-    """Where a person was at other times.
+    """(T, C, 17, 3) keypoints of the sightings that `others` names; zeros where there is none."""
+    return _taken(track.keypoints, others(track, time_s, offsets_s, tolerance_s))
+
+
+def others(
+    track: Track, time_s: np.ndarray, offsets_s: Sequence[float], tolerance_s: float
+) -> np.ndarray:
+    """Which sightings show a person at other times.
 
     Args:
         time_s: (T,). offsets_s: C of them. tolerance_s: how far off a sighting may be.
 
     Returns:
-        (T, C, 17, 3) keypoints at time_s + each offset; zeros where the person was not seen.
+        (T, C) sightings at time_s + each offset; -1 where the person was not seen.
     """
     times, want = track.time_s, time_s[:, None] + np.asarray(offsets_s)
     right = np.clip(np.searchsorted(times, want), 0, len(times) - 1)
@@ -135,4 +152,17 @@ def context(
     at = np.where(np.abs(times[left] - want) <= np.abs(times[right] - want), left, right)
     off = np.abs(times[at] - want)
     ok = (off <= tolerance_s) & (np.abs(times[at] - time_s[:, None]) > 1e-6)
-    return np.where(ok[..., None, None], track.keypoints[at], 0.0).astype(np.float32)
+    return np.where(ok, at, -1)
+
+
+def _taken(value: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """`value[at]` (T, C, ...) float32, zeros where `at` (T, C) is below 0."""
+    known = (at >= 0).reshape(*at.shape, *([1] * (value.ndim - 1)))
+    return np.where(known, value[at], 0.0).astype(np.float32)
+
+
+def _landmarks(track: Track, which: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """(T, 1 + C, 33, 7) as in `Crops`, but px: of sightings `which` (T,) and `around` (T, C)."""
+    seen = track.landmarks
+    numbers = np.concatenate([seen.points2d, seen.points3d], axis=-1)
+    return _taken(numbers, np.concatenate([which[:, None], around], axis=1))

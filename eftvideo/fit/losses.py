@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import CROP_SIDE_PX
-from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS
+from eftvideo.geometry.skeletons import COCO17, COCO17_FACE, COCO17_HIPS, LANDMARK33, select
 from eftvideo.setup import Setup
 from eftvideo.types import Crops, Prediction
 
@@ -19,6 +19,25 @@ CROP_HALF_PX = CROP_SIDE_PX / 2.0
 _LEGS = tuple(
     (COCO17.index(f"{side}_knee"), COCO17.index(f"{side}_ankle")) for side in ("left", "right")
 )
+_BELOW_FACE = [i for i in range(17) if i not in COCO17_FACE]
+_COCO_OF_LANDMARKS = [17 + i for i in select(COCO17, LANDMARK33)]
+_PARTS = {
+    "face": (*COCO17_FACE, *(17 + i for i in range(LANDMARK33.index("left_shoulder")))),
+    "hip": (*COCO17_HIPS, *(17 + i for i in select(("left_hip", "right_hip"), LANDMARK33))),
+    "ankle": (
+        *(ankle for _, ankle in _LEGS),
+        *(17 + i for i in select(("left_ankle", "right_ankle"), LANDMARK33)),
+    ),
+    "hand": [
+        17 + i
+        for i, n in enumerate(LANDMARK33)
+        if n.endswith(("pinky", "index", "thumb")) and "foot" not in n
+    ],
+    "foot": [17 + i for i, n in enumerate(LANDMARK33) if n.endswith(("heel", "foot_index"))],
+}
+"""Evidence points (17 keypoints, 33 landmarks) whose weight is a setting."""
+HIPS = _PARTS["hip"]
+"""Both witnesses' hips among the evidence."""
 
 
 def project_to_crop(points_cam: Tensor, crops: Crops) -> Tensor:
@@ -28,19 +47,26 @@ def project_to_crop(points_cam: Tensor, crops: Crops) -> Tensor:
 
 
 def joint_weights(score: Tensor, setup: Setup) -> Tensor:
-    """(N, 17) keypoint scores to weights: 0 below `min_score`, face and hips lighter."""
-    cfg, scale = setup.cfg.keypoints, score.new_ones(17)
-    scale[list(COCO17_FACE)] = cfg.face_weight
-    scale[list(COCO17_HIPS)] = cfg.hip_weight
-    scale[[ankle for _, ankle in _LEGS]] = cfg.ankle_weight
-    return torch.where(score >= cfg.min_score, score, 0.0) * scale
+    """Trust in evidence (N, P) to weights: 0 below the least, face and hips lighter."""
+    cfg, num = setup.cfg.keypoints, score.shape[-1]
+    least = cfg.min_score if num == 17 else cfg.min_trust
+    scale = score.new_ones(num)
+    for part, points in _PARTS.items():
+        scale[[i for i in points if i < num]] = getattr(cfg, f"{part}_weight")
+    scale[17:] *= cfg.landmark_weight
+    return torch.where(score >= least, score, 0.0) * scale
 
 
 def enough_joints(weight: Tensor, setup: Setup) -> Tensor:
-    """(N,) bool: enough of the (N, 17) count: `min_joints`, or `min_body_joints` below the head."""
-    cfg, seen = setup.cfg.keypoints, weight > 0
-    body = [i for i in range(17) if i not in COCO17_FACE]
-    return (seen.sum(-1) >= cfg.min_joints) | (seen[:, body].sum(-1) >= cfg.min_body_joints)
+    """(N,) bool: enough of the (N, P) count: `min_joints`, or `min_body_joints` below the head.
+
+    A joint counts once, whoever sees it.
+    """
+    cfg, seen = setup.cfg.keypoints, weight[:, :17] > 0
+    if weight.shape[1] > 17:
+        seen = seen | (weight[:, _COCO_OF_LANDMARKS] > 0)
+    below = seen[:, _BELOW_FACE].sum(-1)
+    return (seen.sum(-1) >= cfg.min_joints) | (below >= cfg.min_body_joints)
 
 
 def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
@@ -68,7 +94,7 @@ def leg_direction(pred: Tensor, target: Tensor, weight: Tensor, min_length: floa
     """Disagreement of the lower legs' directions in the picture (EFT, its stand-in for ankles).
 
     Args:
-        pred, target: (N, 17, 2) crop coordinates. weight: (N, 17).
+        pred, target: (N, P, 2) crop coordinates, the keypoints first. weight: (N, P).
         min_length: target legs shorter than this give no direction.
 
     Returns:
@@ -88,9 +114,9 @@ def robust_scale_px(pred: Tensor, crops: Crops, weight: Tensor, least_px: float)
     Of an answer that is far off as a whole no keypoint would pull at a narrow scale.
 
     Args:
-        pred: (N, 17, 2) where the fit starts, crop coordinates. weight: (N, 17).
+        pred: (N, P, 2) where the fit starts, crop coordinates. weight: (N, P).
     """
-    apart = CROP_HALF_PX * (pred - crops.keypoints[..., :2]).norm(dim=-1)
+    apart = CROP_HALF_PX * (pred - crops.evidence[..., :2]).norm(dim=-1)
     return weighted_median(apart, weight).clamp(min=least_px)
 
 
@@ -105,13 +131,13 @@ def eft_loss(
     """EFT's objective for N people, with a robust 2D term.
 
     Args:
-        pred: (N, 17, 2) projected keypoints of `prediction`, crop coordinates.
-        weight: (N, 17) from `joint_weights`. robust_px: (N, 1) scale of the 2D term.
+        pred: (N, P, 2) projected points of `prediction`, crop coordinates.
+        weight: (N, P) from `joint_weights`. robust_px: (N, 1) scale of the 2D term.
 
     Returns:
         (N,)
     """
-    terms, target = setup.cfg.fit.eft, crops.keypoints[..., :2]
+    terms, target = setup.cfg.fit.eft, crops.evidence[..., :2]
     square = (pred - target).square().sum(-1)
     reproject = weighted_mean(geman_mcclure(square, robust_px / CROP_HALF_PX), weight)
     sane_camera = torch.exp(-10.0 * prediction.pred_cam[:, 0]).square()
@@ -127,7 +153,7 @@ def eft_loss(
 
 
 def crop_error_px(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """(N, 17, 2) twice and (N, 17) to (N,): weighted rms distance in px of a 224 px crop."""
+    """(N, P, 2) twice and (N, P) to (N,): weighted rms distance in px of a 224 px crop."""
     square = (pred - target).square().sum(-1)
     return CROP_HALF_PX * (weighted_mean(square, weight) + 1e-12).sqrt()
 

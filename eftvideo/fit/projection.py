@@ -8,7 +8,7 @@ from eftvideo.bodies import BodyModel
 from eftvideo.fit import losses
 from eftvideo.geometry import camera
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
-from eftvideo.types import Crops, Prediction
+from eftvideo.types import Crops, Prediction, SmplParams
 
 _ENDS = ("left_hand", "right_hand", "left_foot", "right_foot")
 _LIMBS = select((*LIMB12, *_ENDS), SMPL24)
@@ -16,19 +16,25 @@ _LIMBS = select((*LIMB12, *_ENDS), SMPL24)
 
 
 def projected(body: BodyModel, prediction: Prediction, crops: Crops) -> tuple[Tensor, Tensor]:
-    """Keypoints of the body, (N, 17, 2) crop coordinates, and its limbs, (N, 16, 3) metres.
+    """The body's points of evidence, (N, P, 2) in the crop, and its limbs, (N, 16, 3) metres.
 
     The limbs are in the body's own frame, from their middle: how it turns or stands is not in them.
     """
-    joints, keypoints = body.joints_and_keypoints(prediction.params)
+    joints, keypoints = points_of(body, prediction.params, crops)
     limbs = joints[:, _LIMBS]
     limbs = (limbs - limbs.mean(dim=1, keepdim=True)) @ prediction.params.global_orient
     return _in_crop(keypoints, prediction, crops), limbs
 
 
 def projected_keypoints(body: BodyModel, prediction: Prediction, crops: Crops) -> Tensor:
-    """(N, 17, 2) keypoints of the body, crop coordinates."""
-    return _in_crop(body.joints_and_keypoints(prediction.params)[1], prediction, crops)
+    """(N, P, 2) points of the body that answer to `Crops.evidence`, crop coordinates."""
+    return _in_crop(points_of(body, prediction.params, crops)[1], prediction, crops)
+
+
+def points_of(body: BodyModel, params: SmplParams, crops: Crops) -> tuple[Tensor, Tensor]:
+    """(N, 24, 3) joints and (N, P, 3) points that answer to `Crops.evidence`, metres."""
+    which = "coco17" if crops.landmarks is None else "evidence"
+    return body.joints_and_keypoints(params, which)
 
 
 def _in_crop(keypoints: Tensor, prediction: Prediction, crops: Crops) -> Tensor:
@@ -39,4 +45,4 @@ def _in_crop(keypoints: Tensor, prediction: Prediction, crops: Crops) -> Tensor:
 def error_px(body: BodyModel, prediction: Prediction, crops: Crops, weight: Tensor) -> Tensor:
     """(N,) weighted rms 2D error, px of a 224 px crop."""
     pred = projected_keypoints(body, prediction, crops)
-    return losses.crop_error_px(pred, crops.keypoints[..., :2], weight)
+    return losses.crop_error_px(pred, crops.evidence[..., :2], weight)

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from eftvideo.bodies import BodyModel
 from eftvideo.fit import losses
+from eftvideo.fit.projection import points_of
 from eftvideo.geometry import camera
 from eftvideo.geometry.crops import to_crop
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from eftvideo.landmarks.reliability import trust_of
 from eftvideo.setup import Setup
 from eftvideo.types import FILLED, Crops, FitResult, SmplParams
 from eftvideo.types.track_fit import Bodies, Fits
@@ -43,15 +45,30 @@ def bodies_of(crops: Crops, fit: FitResult, body: BodyModel) -> Bodies:
     return Bodies(**{k: v.cpu().numpy() for k, v in tensors.items()})
 
 
-def crops_again(bodies: Bodies, keypoints2d: np.ndarray, setup: Setup) -> Crops:
-    """The crops (without context) in which N bodies were fitted."""
-    center, size, focal, points = (
+def crops_again(fits: Fits, setup: Setup) -> Crops:
+    """The crops (without context) of everybody's fits, in the order of `fits.bodies()`."""
+    bodies, seen = fits.bodies(), fits.seen()
+    center, size, focal, points, marks = (
         _tensor(v, setup)
-        for v in (bodies.crop_center_px, bodies.crop_size_px, bodies.focal_length_px, keypoints2d)
+        for v in (
+            bodies.crop_center_px,
+            bodies.crop_size_px,
+            bodies.focal_length_px,
+            seen.keypoints,
+            np.concatenate([seen.landmarks.points2d, seen.landmarks.points3d], axis=-1)[:, None],
+        )
     )
     image_size = center.new_tensor([float(v) for v in setup.camera.size_px])
-    keypoints = to_crop(points, center, size)
-    return Crops(keypoints, center, size, focal, image_size.expand(len(center), 2))
+    looked = setup.cfg.detect.landmarks.network != "off"
+    return Crops(
+        to_crop(points, center, size),
+        center,
+        size,
+        focal,
+        image_size.expand(len(center), 2),
+        landmarks=to_crop(marks, center, size) if looked else None,
+        trust=_tensor(trust_of(seen, setup.cfg.keypoints.min_score), setup) if looked else None,
+    )
 
 
 @torch.no_grad()
@@ -64,22 +81,22 @@ def posed(fits: Fits, setup: Setup) -> Fits:
     if fits.is_posed or not fits.people:
         return fits
     bodies = fits.bodies()
-    crops = crops_again(bodies, fits.keypoints2d(), setup)
+    crops = crops_again(fits, setup)
     params = SmplParams(
         axis_angle_to_matrix(_tensor(bodies.global_orient, setup)),
         axis_angle_to_matrix(_tensor(bodies.body_pose, setup).unflatten(1, (23, 3))),
         _tensor(bodies.betas, setup),
     )
     transl = _tensor(bodies.transl, setup)
-    joints, keypoints = setup.body.joints_and_keypoints(params)
-    joints, keypoints = joints + transl[:, None], keypoints + transl[:, None]
-    weight = losses.joint_weights(crops.keypoints[..., 2], setup)
-    projected = losses.project_to_crop(keypoints, crops)
-    error = losses.crop_error_px(projected, crops.keypoints[..., :2], weight).cpu().numpy()
+    joints, points = points_of(setup.body, params, crops)
+    joints, points = joints + transl[:, None], points + transl[:, None]
+    weight = losses.joint_weights(crops.evidence[..., 2], setup)
+    projected = losses.project_to_crop(points, crops)
+    error = losses.crop_error_px(projected, crops.evidence[..., :2], weight).cpu().numpy()
     new = replace(
         bodies,
         joints3d=joints.cpu().numpy(),
-        keypoints3d=keypoints.cpu().numpy(),
+        keypoints3d=points[:, :17].cpu().numpy(),
         pred_cam=camera.transl_to_pred_cam(transl, *crops.view).cpu().numpy(),
         # A filled row has no keypoints to be off from.
         loss_px=np.where(bodies.status == FILLED, np.float32(0.0), error),

@@ -21,7 +21,7 @@ def square_around(xyxy: Tensor, cfg: CropConfig) -> tuple[Tensor, Tensor]:
 
 
 def to_crop(keypoints: Tensor, center_px: Tensor, size_px: Tensor) -> Tensor:
-    """Keypoints (N, ..., 17, 3) in px to crop coordinates, -1..1 inside; scores are kept."""
+    """Points (N, ..., J, 2 + S), px, to crop coordinates, -1..1 inside; all else is kept."""
     shape = (len(keypoints), *([1] * (keypoints.dim() - 2)))
     half = (size_px / 2.0).view(*shape, 1)
     xy = (keypoints[..., :2] - center_px.view(*shape, 2)) / half
@@ -35,6 +35,8 @@ def crop_people(
     image_size_px: Tensor,
     cfg: CropConfig,
     context: Tensor | None = None,
+    landmarks: Tensor | None = None,
+    trust: Tensor | None = None,
 ) -> Crops:
     """Crops of N people.
 
@@ -42,6 +44,7 @@ def crop_people(
         xyxy: (N, 4) px. keypoints: (N, 17, 3) px, px, score.
         focal_length_px: (N,). image_size_px: (N, 2).
         context: (N, C, 17, 3) px, px, score: the same people at other times; score 0 if not seen.
+        landmarks: (N, 1 + C, 33, 7) as in `Crops`, but px, px. trust: (N, P) as in `Crops`.
     """
     center, side = square_around(xyxy, cfg)
     return Crops(
@@ -51,4 +54,6 @@ def crop_people(
         focal_length_px=focal_length_px,
         image_size_px=image_size_px,
         context=None if context is None else to_crop(context, center, side),
+        landmarks=None if landmarks is None else to_crop(landmarks, center, side),
+        trust=trust,
     )

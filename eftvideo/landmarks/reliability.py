@@ -8,11 +8,14 @@ and in the whole person; then come their own scores. Torch, any device.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from eftvideo.geometry.boxes import longer_side
 from eftvideo.geometry.skeletons import COCO17, LANDMARK33, LIMB12, select
 from eftvideo.landmarks.places import coco_places
+from eftvideo.types import Detections
 
 KINDS: tuple[str, ...] = ("face", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 NUM_ALONE = 2
@@ -107,6 +110,23 @@ def reliability(
     detector = torch.where(looked, _probability(x, DETECTOR), alone)
     landmark = torch.where(looked, _probability(x, LANDMARK), torch.zeros_like(alone))
     return detector, landmark[:, _OWN]
+
+
+def trust_of(seen: Detections, min_score: float) -> np.ndarray:
+    """(N, 50) float32: reliability of N people's evidence, keypoints first.
+
+    Where nobody looked, or the look is not trusted, keypoints count by their score.
+
+    Args:
+        min_score: keypoints of the detector with a lower score count 0.
+    """
+    tensors = (seen.keypoints, seen.landmarks.points2d, seen.landmarks.score)
+    keypoints, points, score = (torch.from_numpy(v) for v in tensors)
+    side = torch.from_numpy(longer_side(seen.xyxy))
+    detector, landmark = reliability(keypoints, points, score, side)
+    detector = torch.where((score > 0)[:, None], detector, keypoints[..., 2])
+    detector = torch.where(keypoints[..., 2] >= min_score, detector, 0.0)
+    return torch.cat([detector, landmark], dim=1).numpy().astype(np.float32)
 
 
 def features(keypoints: Tensor, points2d: Tensor, score: Tensor, side_px: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eftvideo.types.people import stacked
+from eftvideo.geometry.boxes import longer_side
 from eftvideo.types.track_fit import Fits
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ ROWS: dict[str, tuple[type, tuple[int, ...]]] = {
     "bbox_xyxy": (np.float32, (4,)),
     "bbox_score": (np.float32, ()),
     "keypoints2d": (np.float32, (17, 3)),
+    "landmarks2d": (np.float32, (33, 3)),
+    "landmarks3d": (np.float32, (33, 3)),
+    "landmark_score": (np.float32, ()),
     "global_orient": (np.float32, (3,)),
     "body_pose": (np.float32, (69,)),
     "betas": (np.float32, (10,)),
@@ -38,6 +41,8 @@ ROWS: dict[str, tuple[type, tuple[int, ...]]] = {
     "status": (np.int64, ()),
 }
 """Name of each per-row array: its type, and its shape after the first axis."""
+LATER = ("landmarks2d", "landmarks3d", "landmark_score")
+"""Arrays that older files lack: zeros, as where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,16 @@ class Result:
     bbox_score: np.ndarray
     """(N,) 0..1."""
     keypoints2d: np.ndarray
-    """(N, 17, 3) as detected: x px, y px, score; COCO order."""
+    """(N, 17, 3) x px, y px, score; COCO order: of the detector and the landmark network together
+    (`landmarks/merge.py`), and as detected where `landmark_score` is 0."""
+    landmarks2d: np.ndarray
+    """(N, 33, 3) of the landmark network, in the order of `LANDMARK33`: x px, y px, and visibility
+    times presence in 0..1; zeros where nobody looked, or what it said was not trusted."""
+    landmarks3d: np.ndarray
+    """(N, 33, 3) its own guess in 3D, metres from the middle of the hips, for a body of mean size:
+    x right and y down in the picture, z away from the camera."""
+    landmark_score: np.ndarray
+    """(N,) its probability that a person is there; 0 where `landmarks2d` is zeros."""
     global_orient: np.ndarray
     """(N, 3) axis-angle, radians: the body's frame in the camera's."""
     body_pose: np.ndarray
@@ -179,19 +193,25 @@ class Result:
 
 def rows_of(fits: Fits) -> dict[str, np.ndarray]:
     """The per-row arrays, by frame, then by id, with the types that the file has."""
+    from eftvideo.landmarks.merge import merge_witnesses
+
     if not fits.people:
         return empty_rows()
-    tracks, order = [p.track for p in fits.people], fits.order()
-    seen = stacked([t.seen for t in tracks])
+    tracks, order, seen = [p.track for p in fits.people], fits.order(), fits.seen()
     rows = {
         "frame": np.concatenate([t.frame for t in tracks]),
         "time_s": np.concatenate([t.time_s for t in tracks]),
+    }
+    rows = {k: v[order] for k, v in rows.items()} | {
         "track_id": seen.track_id,
         "bbox_xyxy": seen.xyxy,
         "bbox_score": seen.confidence,
-        "keypoints2d": seen.keypoints,
+        "keypoints2d": merge_witnesses(seen.keypoints, seen.landmarks, longer_side(seen.xyxy)),
+        "landmarks2d": seen.landmarks.scored,
+        "landmarks3d": seen.landmarks.points3d,
+        "landmark_score": seen.landmarks.score,
     }
-    return typed_rows({k: v[order] for k, v in rows.items()} | vars(fits.bodies()))
+    return typed_rows(rows | vars(fits.bodies()))
 
 
 def empty_rows() -> dict[str, np.ndarray]:
@@ -205,7 +225,9 @@ def typed_rows(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: a name is missing.
     """
-    missing = ROWS.keys() - rows.keys()
+    missing = ROWS.keys() - rows.keys() - set(LATER)
     if missing:
         raise ValueError(f"rows lack {', '.join(sorted(missing))}")
-    return {name: np.asarray(rows[name], dtype) for name, (dtype, _) in ROWS.items()}
+    num = len(rows["frame"])
+    zeros = {name: np.zeros((num, *ROWS[name][1])) for name in LATER if name not in rows}
+    return {name: np.asarray((rows | zeros)[name], dtype) for name, (dtype, _) in ROWS.items()}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from eftvideo.errors import ResultFormatError, VideoWriteError
-from eftvideo.results.result import ROWS, Result
+from eftvideo.results.result import LATER, ROWS, Result, typed_rows
 
 SCHEMA_VERSION = 1
 
@@ -82,11 +82,11 @@ def load_result(path: str | Path) -> Result:
             f"{path} has schema version {version}, expected {SCHEMA_VERSION}: "
             "run the clip again, or use the eftvideo that wrote it"
         )
-    missing = sorted(ROWS.keys() - stored.keys())
+    missing = sorted(ROWS.keys() - stored.keys() - set(LATER))
     if missing:
         raise ResultFormatError(f"{path} lacks {', '.join(missing)}: run the clip again")
     return Result(
-        **{k: stored[k] for k in ROWS},
+        **typed_rows({k: stored[k] for k in ROWS if k in stored}),
         source=str(stored["source"]),
         width_px=int(stored["width_px"]),
         height_px=int(stored["height_px"]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eftvideo.errors import MissingDependencyError
-from eftvideo.geometry.skeletons import COCO17, SMPL24
+from eftvideo.geometry.skeletons import COCO17, LANDMARK33, SMPL24
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,6 +19,8 @@ _XYZ = ("x", "y", "z")
 _AXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "bbox_xyxy": (("x0", "y0", "x1", "y1"),),
     "keypoints2d": (COCO17, ("x", "y", "score")),
+    "landmarks2d": (LANDMARK33, ("x", "y", "score")),
+    "landmarks3d": (LANDMARK33, _XYZ),
     "global_orient": (_XYZ,),
     "body_pose": (SMPL24[1:], _XYZ),
     "betas": (tuple(str(i) for i in range(10)),),

@@ -112,8 +112,9 @@ def join_pieces(tracks: Tracks, setup: Setup) -> Tracks:
 def drop_unlikely(tracks: Tracks, setup: Setup) -> Tracks:
     """Drop flicker, and things that the detector takes for people half-heartedly.
 
-    A track stays if it was seen for `min_track_s` or ever reached `min_track_confidence`, and if
-    box score times mean keypoint score is `min_track_evidence` on average.
+    A track stays if it was seen for `min_track_s` or ever reached `min_track_confidence`, if box
+    score times mean keypoint score is `min_track_evidence` on average, and if the landmark network,
+    where it looked, sees a person, too (`min_person`).
     """
     limits = setup.cfg.track.unlikely
     if not limits.enabled:
@@ -124,7 +125,9 @@ def drop_unlikely(tracks: Tracks, setup: Setup) -> Tracks:
         long_enough = len(track) * tracks.timeline.step_s >= limits.min_track_s - 1e-6
         evidence = float(np.mean(score * track.keypoints[..., 2].mean(axis=1)))
         confident = float(score.max()) >= limits.min_track_confidence
-        return (long_enough or confident) and evidence >= limits.min_track_evidence
+        looked = track.landmarks.person[~np.isnan(track.landmarks.person)]
+        is_person = not len(looked) or float(np.median(looked)) >= limits.min_person
+        return (long_enough or confident) and evidence >= limits.min_track_evidence and is_person
 
     return tracks.of(t for t in tracks.people if stays(t))
 

@@ -61,6 +61,8 @@ class Crops:
     """(N, 1 + C, 33, 7) of the frame itself, then of the other times: x, y in crop coordinates,
     visibility, presence, and x, y, z metres from mid-hip in the picture's axes (`Landmarks`); zeros
     where nobody looked."""
+    trust: Tensor | None = None
+    """(N, P) how far each point of `evidence` is to be believed, 0..1; None: as its score says."""
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
@@ -75,16 +77,18 @@ class Crops:
 
     @property
     def evidence(self) -> Tensor:
-        """(N, P, 3): what a body's points should lie on, x, y in crop coordinates, score in 0..1.
+        """(N, P, 3): what a body's points should lie on, x, y in crop coordinates, trust in 0..1.
 
-        P is 17, the keypoints, or 50: then the landmarks follow, scored by visibility times
-        presence.
+        P is 17, the keypoints, or 50: then the landmarks follow. Without `trust` it is the score,
+        of landmarks visibility times presence.
         """
-        if self.landmarks is None:
-            return self.keypoints
-        x, y, visible, present = self.landmarks[:, 0, :, :4].unbind(-1)
-        points = _stack([x, y, visible * present])
-        return _cat([self.keypoints, points], dim=1)
+        points = self.keypoints
+        if self.landmarks is not None:
+            x, y, visible, present = self.landmarks[:, 0, :, :4].unbind(-1)
+            points = _cat([points, _stack([x, y, visible * present])], dim=1)
+        if self.trust is None:
+            return points
+        return _cat([points[..., :2], self.trust[..., None]], dim=2)
 
     @property
     def view(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -103,6 +107,7 @@ class Crops:
             None if self.image is None else self.image[index],
             None if self.betas is None else self.betas[index],
             None if self.landmarks is None else self.landmarks[index],
+            None if self.trust is None else self.trust[index],
         )
 
     @classmethod

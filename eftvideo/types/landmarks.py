@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -22,12 +22,17 @@ class Landmarks:
     and y down in the picture, z away from the camera."""
     score: np.ndarray
     """(N,) float32 probability that a person is there; 0: nobody looked, or it is not trusted."""
+    person: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(N,) float32 the same before anything was refused; left out, and NaN: nobody looked."""
 
     def __post_init__(self) -> None:
         n = len(self.score)
+        if n and not len(self.person):
+            object.__setattr__(self, "person", np.full(n, np.nan, np.float32))
         expect_shape("points2d", self.points2d, (n, 33, 4))
         expect_shape("points3d", self.points3d, (n, 33, 3))
         expect_shape("score", self.score, (n,))
+        expect_shape("person", self.person, (n,))
 
     def __len__(self) -> int:
         return len(self.score)
@@ -40,7 +45,7 @@ class Landmarks:
 
     def select(self, index: np.ndarray) -> Landmarks:
         """The sightings at `index` (a mask or indices)."""
-        return Landmarks(self.points2d[index], self.points3d[index], self.score[index])
+        return Landmarks(*(v[index] for v in vars(self).values()))
 
     @classmethod
     def none(cls, num: int) -> Landmarks:
@@ -54,8 +59,5 @@ class Landmarks:
     @classmethod
     def cat(cls, parts: Sequence[Landmarks]) -> Landmarks:
         """Those of several, one after the other."""
-        return cls(
-            np.concatenate([p.points2d for p in parts]),
-            np.concatenate([p.points3d for p in parts]),
-            np.concatenate([p.score for p in parts]),
-        )
+        names = [f.name for f in fields(cls)]
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))

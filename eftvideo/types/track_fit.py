@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from eftvideo.types.people import Detections, stacked
 from eftvideo.types.track import Timeline, Track
 
 
@@ -101,9 +102,9 @@ class Fits:
         """All N bodies, by frame, then by id; there is somebody."""
         return Bodies.cat([p.bodies for p in self.people]).select(self.order())
 
-    def keypoints2d(self) -> np.ndarray:
-        """(N, 17, 3) px, px, score, in the same order."""
-        return np.concatenate([p.track.keypoints for p in self.people])[self.order()]
+    def seen(self) -> Detections:
+        """All N sightings, in the same order."""
+        return stacked([p.track.seen for p in self.people]).select(self.order())
 
     def with_all_bodies(self, bodies: Bodies) -> Fits:
         """The same people with other, posed bodies, given in the order of `bodies()`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -236,3 +238,20 @@ def test_no_step_needs_another(off, lengths):
     assert sorted(map(len, out.people)) == sorted(lengths)
     assert [t.track_id for t in out.people] == list(range(1, len(lengths) + 1))
     assert [t.at[0] for t in out.people] == sorted(t.at[0] for t in out.people)
+
+
+@pytest.mark.parametrize(
+    ("scores", "stays"),
+    [
+        pytest.param([0.05] * 9 + [0.9], False, id="a thing that once looks like somebody"),
+        pytest.param([0.5] * 5 + [0.1] * 4 + [np.nan], True, id="legs alone"),
+        pytest.param([np.nan] * 10, True, id="nobody looked"),
+    ],
+)
+def test_what_the_landmark_network_takes_for_no_person_is_dropped(scores, stays):
+    rows = {at: person(50.0) for at in range(10)}
+    tracks = gathered({3: rows}, 10)
+    (track,) = tracks.people
+    marks = replace(track.landmarks, person=np.array(scores, np.float32))
+    looked = replace(track, seen=replace(track.seen, landmarks=marks))
+    assert len(drop_unlikely(tracks.of([looked]), setup_of())) == stays

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eftvideo.results.result import Result, rows_of
-from eftvideo.types import FILLED
+from eftvideo.results.result import LATER, Result, rows_of
+from eftvideo.types import FILLED, Landmarks
 from eftvideo.types.track_fit import Bodies, Fits
 from tests.refine_case import blank_rows, fits_of
 
@@ -46,11 +46,30 @@ def test_rows_are_in_that_order(fits):
     assert len(bodies) == 9
     for name, value in vars(bodies).items():
         assert np.array_equal(value.reshape(9, -1)[:, 0], want), name
-    assert fits.keypoints2d()[:, 16, 1].tolist() == want
+    assert fits.seen().keypoints[:, 16, 1].tolist() == want
     rows = rows_of(fits)
     assert (10 * rows["track_id"] + rows["frame"]).tolist() == want
-    for name in set(rows) - {"frame", "time_s", "track_id"}:
+    for name in set(rows) - {"frame", "time_s", "track_id", *LATER}:
         assert np.array_equal(rows[name].reshape(9, -1)[:, 0], want), name
+
+
+def test_landmarks_are_in_the_rows_too(fits):
+    """With a score of what is visible and present; keypoints are then those of both witnesses."""
+    people = []
+    for person in fits.people:
+        num, seen = len(person), person.track.seen
+        points = np.full((num, 33, 4), 0.5, np.float32)
+        points[..., 0] = (10 * person.track.track_id + person.track.frame)[:, None]
+        metres = np.repeat(points[..., :1], 3, axis=2)
+        found = Landmarks(points, metres, np.full(num, 0.9, np.float32))
+        track = replace(person.track, seen=replace(seen, landmarks=found))
+        people.append(replace(person, track=track))
+    rows = rows_of(replace(fits, people=tuple(people)))
+    want = [10, 40, 41, 12, 42, 13, 23, 43, 25]
+    assert rows["landmarks2d"][:, 5, 0].tolist() == rows["landmarks3d"][:, 7, 2].tolist() == want
+    assert (rows["landmarks2d"][..., 2] == 0.25).all()
+    assert (rows["landmark_score"] == np.float32(0.9)).all()
+    assert (rows["keypoints2d"] != rows_of(fits)["keypoints2d"]).any()
 
 
 def test_all_bodies_go_back_to_their_people(fits):

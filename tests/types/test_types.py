@@ -33,6 +33,7 @@ def crops(num=3):
         image=rows[:, None, None, None].expand(num, 3, 8, 8),
         betas=rows[:, None].expand(num, 10),
         landmarks=rows[:, None, None, None].expand(num, 6, 33, 7),
+        trust=rows[:, None].expand(num, 50),
     )
 
 
@@ -91,11 +92,13 @@ def test_select_takes_every_field():
 
 
 def test_evidence_is_keypoints_and_what_is_seen_of_the_landmarks():
-    both = crops()
+    both = replace(crops(), trust=None)
     assert both.evidence.shape == (3, 50, 3)
     assert (both.evidence[:, :17] == both.keypoints).all()
     assert both.evidence[2, 17].tolist() == [2.0, 2.0, 4.0]
     assert (replace(both, landmarks=None).evidence == both.keypoints).all()
+    trusted = crops().evidence
+    assert (trusted[..., :2] == both.evidence[..., :2]).all() and (trusted[2, :, 2] == 2.0).all()
 
 
 def test_nobody_looked_where_landmarks_are_left_out():

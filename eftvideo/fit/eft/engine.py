@@ -38,7 +38,7 @@ class Engine:
         with torch.no_grad():
             initial_px, self.initial_limbs = projected(setup.body, self.initial.prediction, crops)
         self.crops = replace(crops, context=None, image=None)
-        self.weight = losses.joint_weights(crops.keypoints[..., 2], setup)
+        self.weight = losses.joint_weights(crops.evidence[..., 2], setup)
         self.robust_px = losses.robust_scale_px(initial_px, crops, self.weight, self.eft.robust_px)[
             :, None
         ]
@@ -93,9 +93,10 @@ class Engine:
         raw, pred, loss = self._look(leaves, slots.row if everybody else rows)
         at = active if everybody else slice(None)
         part, weight, seen = self.crops.select(rows), self.weight[rows], pred.detach()[at]
-        error = losses.inlier_error_px(seen, part.keypoints[..., :2], weight, self.robust_px[rows])
+        target = part.evidence[..., :2]
+        error = losses.inlier_error_px(seen, target, weight, self.robust_px[rows])
         gain = 2.0 * error * eft.stall_px * eft.reproject_weight / losses.CROP_HALF_PX**2
-        plain = losses.crop_error_px(seen, part.keypoints[..., :2], weight)
+        plain = losses.crop_error_px(seen, target, weight)
         slots.offer(loss.detach()[at], raw.detach()[at], plain, gain)
         go_on = (
             (error > eft.threshold_px)

@@ -81,7 +81,7 @@ def fit_rows(
     done, steps = done[chosen], steps[chosen]
     fitted = from_row(done)
     with torch.no_grad():
-        weight = losses.joint_weights(crops.keypoints[..., 2], setup)
+        weight = losses.joint_weights(crops.evidence[..., 2], setup)
         loss_px = error_px(body, fitted, crops, weight)
         enough = losses.enough_joints(weight, setup)
         accepted = acceptable(fitted, initial, loss_px, enough, crops, setup)

@@ -19,7 +19,6 @@ from eftvideo.fit.smplify.first_guess import MIN_SCALE, TORSO
 from eftvideo.fit.smplify.pose_prior import NUM_ANGLES, PosePrior, wrong_bend
 from eftvideo.geometry.crops import CROP_SIDE_PX
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from eftvideo.geometry.skeletons import COCO17_HIPS
 from eftvideo.setup import Setup
 from eftvideo.types import Crops, Prediction, SmplParams
 
@@ -66,18 +65,18 @@ class Stages:
     def __init__(self, crops: Crops, setup: Setup, prior: PosePrior | None) -> None:
         self.body, self.crops, self.cfg = setup.body, crops, setup.cfg.fit.smplify
         self.min_score = setup.cfg.keypoints.min_score
-        score = crops.keypoints[..., 2]
+        score = crops.evidence[..., 2]
         self.seen = losses.joint_weights(score, setup)
         self.enough = losses.enough_joints(self.seen, setup)
         hips = torch.ones_like(score)
-        hips[:, list(COCO17_HIPS)] = self.cfg.body_hip_weight
+        hips[:, [i for i in losses.HIPS if i < score.shape[1]]] = self.cfg.body_hip_weight
         # SPIN weighs by confidence squared.
-        self.weight = self.seen * score * hips
+        self.weight = _as_one_witness(self.seen * score) * hips
         self.torso = self._torso(score)
         self.prior = prior
 
     def _torso(self, score: Tensor) -> Tensor:
-        """(M, 17) 1 for the usable hips and shoulders; for all that is usable if one is missing."""
+        """(M, P) 1 for the usable hips and shoulders; for all that is usable if one is missing."""
         usable = (score >= self.min_score).to(score.dtype)
         torso = torch.zeros_like(usable)
         torso[:, list(TORSO)] = usable[:, list(TORSO)]
@@ -120,10 +119,10 @@ class Stages:
         return total
 
     def _apart_px(self, theta: Tensor, rows: Tensor) -> Tensor:
-        """(M, 17, 2) from the seen to the body's keypoints, px of a 224 px crop."""
+        """(M, P, 2) from the evidence to the body's points, px of a 224 px crop."""
         crops = self.crops.select(rows)
         pred = projected_keypoints(self.body, from_row(theta), crops)
-        return losses.CROP_HALF_PX * (pred - crops.keypoints[..., :2])
+        return losses.CROP_HALF_PX * (pred - crops.evidence[..., :2])
 
     def _descend(
         self,
@@ -155,6 +154,15 @@ class Stages:
             adam.step(theta, gradient, rows, self.cfg.learning_rate)
             count[rows] += 1
         return best.theta, best.loss, count
+
+
+def _as_one_witness(weight: Tensor) -> Tensor:
+    """(M, P) that sum to what the better of both witnesses gives: the priors are weighed for 17."""
+    if weight.shape[1] == 17:
+        return weight
+    first, second = weight[:, :17].sum(-1), weight[:, 17:].sum(-1) * 17.0 / 33.0
+    whole = weight.sum(-1).clamp(min=1e-6)
+    return weight * (torch.maximum(first, second) / whole)[:, None]
 
 
 @dataclass
