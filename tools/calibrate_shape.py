@@ -65,8 +65,8 @@ def told_and_true(
         joints, keypoints = posed_points(body, scenes)
         time_s = (torch.arange(FRAMES) / FPS).expand(len(windows), -1)
         seen, _ = observe_scenes(scenes, joints, keypoints, time_s, NoiseConfig(), g)
-        points = keypoints[:, :, landmark_rows(body.keypoint_names)]
-        looks = look_at_scenes(*(scenes, joints, points, seen, time_s, (LandmarkNoise(), body), g))
+        points = joints, keypoints[:, :, landmark_rows(body.keypoint_names)]
+        looks = look_at_scenes(scenes, points, seen, time_s, (LandmarkNoise(), body), g)
         usable = (seen.keypoints[..., 2] >= 0.3).sum(-1) >= MIN_USABLE
         there = seen.found & usable
         answers = torch.zeros(len(windows), FRAMES, 10)

@@ -21,7 +21,7 @@ from eftvideo.bodies import BodyModel, load_body
 from eftvideo.errors import ConfigError
 from eftvideo.regressors.lifter import LifterConfig, Model
 from eftvideo.train.losses import LossWeights, evaluate_witnesses, losses
-from eftvideo.train.synthetic.examples import Errors, Sampling, Truth, make_examples
+from eftvideo.train.synthetic.examples import ErrorConfig, Sampling, Truth, make_examples
 from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
@@ -49,7 +49,7 @@ AVERAGE_EVERY = 4
 """Steps between two updates of the averaged weights."""
 SCENES = SceneConfig(pitch_std_deg=15.0, steep=0.15, wide_betas=0.08)
 """More cameras on the floor and on stands, more children, than `SceneConfig` has of itself."""
-ERRORS = Errors(NoiseConfig(swap=0.06, merged=0.1, window_tail=0.5))
+ERRORS = ErrorConfig(NoiseConfig(swap=0.06, merged=0.1, window_tail=0.5))
 """The detector has more gross errors than in ordinary clips: as in photos of sports and dancing,
 where the landmark network is nearer to the truth (benchmarks/photos.py)."""
 
@@ -79,7 +79,7 @@ class TrainConfig:
     lifter: LifterConfig = field(default_factory=LifterConfig)
     loss: LossWeights = field(default_factory=LossWeights)
     scene: SceneConfig = SCENES
-    errors: Errors = ERRORS
+    errors: ErrorConfig = ERRORS
 
 
 def sampling_of(cfg: LifterConfig) -> Sampling:

@@ -24,7 +24,7 @@ import torch
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.regressors.lifter import LifterConfig
-from eftvideo.train.synthetic.examples import Errors, Sampling, Truth, make_examples
+from eftvideo.train.synthetic.examples import ErrorConfig, Sampling, Truth, make_examples
 from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops, SmplParams
@@ -52,7 +52,7 @@ def draw_people(
     kept: list[tuple[Crops, Truth]] = []
     while sum(len(c) for c, _ in kept) < num:
         crops, truth = make_examples(
-            *(library, body, num, Sampling(offsets), SceneConfig(), Errors(network=None), g),
+            *(library, body, num, Sampling(offsets), SceneConfig(), ErrorConfig(network=None), g),
             vary=vary,
         )
         use = truth.weight > 0

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from eftvideo.bodies import load_body
 from eftvideo.regressors.lifter import Model as Lifter
 from eftvideo.train.losses import LossWeights, losses
-from eftvideo.train.synthetic.examples import Errors, Sampling, Truth, make_examples
+from eftvideo.train.synthetic.examples import ErrorConfig, Sampling, Truth, make_examples
 from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.train.synthetic.scenes import SceneConfig
 from eftvideo.types import Crops
@@ -77,7 +77,7 @@ class Blind:
         """`num` people, one frame of each."""
         return make_examples(
             *(self._library, self._body, num),
-            *(Sampling((0.0,)), SceneConfig(), Errors(network=None), g),
+            *(Sampling((0.0,)), SceneConfig(), ErrorConfig(network=None), g),
         )
 
 

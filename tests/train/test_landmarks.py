@@ -209,7 +209,7 @@ def drawn(tmp_path_factory):
     path = write_library(tmp_path_factory.mktemp("poses") / "poses.npz")
     library, body = MotionLibrary(path, held_out=False), load_body()
     args = (library, body, 64, examples.Sampling((-0.1, 0.0, 0.1)), scenes.SceneConfig())
-    return args, examples.make_examples(*args, examples.Errors(), generator(5))
+    return args, examples.make_examples(*args, examples.ErrorConfig(), generator(5))
 
 
 def test_examples_have_landmarks_where_the_keypoints_are(drawn):
@@ -230,7 +230,7 @@ def test_examples_have_landmarks_where_the_keypoints_are(drawn):
 
 def test_nobody_asks_the_network_where_there_is_none(drawn):
     args, _ = drawn
-    crops, _ = examples.make_examples(*args, examples.Errors(network=None), generator(5))
+    crops, _ = examples.make_examples(*args, examples.ErrorConfig(network=None), generator(5))
     assert crops.landmarks is None
 
 
@@ -238,7 +238,7 @@ def test_witnesses_are_silenced_one_at_a_time(drawn):
     args, _ = drawn
     sampling = replace(args[3], blind=(0.3, 0.2, 0.1))
     crops, _ = examples.make_examples(
-        *args[:2], 800, sampling, args[4], examples.Errors(), generator(6)
+        *args[:2], 800, sampling, args[4], examples.ErrorConfig(), generator(6)
     )
     looked = crops.landmarks.abs().amax(dim=(1, 2, 3)) > 0
     silent = {

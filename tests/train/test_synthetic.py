@@ -201,8 +201,8 @@ def test_steep_cameras_have_any_pitch_between_their_limits():
 def test_examples_are_reproducible_and_whole(body, path):
     library = MotionLibrary(path, held_out=False)
     args = (library, body, 12, examples.Sampling(OFFSETS), scenes.SceneConfig())
-    crops, truth = examples.make_examples(*args, examples.Errors(), generator(5))
-    again, _ = examples.make_examples(*args, examples.Errors(), generator(5))
+    crops, truth = examples.make_examples(*args, examples.ErrorConfig(), generator(5))
+    again, _ = examples.make_examples(*args, examples.ErrorConfig(), generator(5))
     assert torch.equal(crops.landmarks, again.landmarks)
     assert torch.equal(crops.keypoints, again.keypoints)
     assert crops.context.shape == (12, 4, 17, 3)

@@ -88,7 +88,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Errors:
+class ErrorConfig:
     """What the witnesses get wrong."""
 
     detector: NoiseConfig = field(default_factory=NoiseConfig)
@@ -102,7 +102,7 @@ def make_examples(
     num: int,
     sampling: Sampling,
     scene_cfg: SceneConfig,
-    noise: Errors,
+    noise: ErrorConfig,
     g: torch.Generator,
     *,
     vary: bool = True,
@@ -132,17 +132,15 @@ def make_examples(
     joints, keypoints = place_points(scenes, joints), place_points(scenes, keypoints)
     num = len(inside)
     time_s = offsets.expand(num, -1)
-    pan_px = _pan(scenes, joints, time_s, sampling, g)
-    seen, truth_px = observe_scenes(scenes, joints, keypoints, time_s, noise.detector, g, pan_px)
+    scenes = replace(scenes, pan_px=_pan(scenes, joints, time_s, sampling, g))
+    seen, truth_px = observe_scenes(scenes, joints, keypoints, time_s, noise.detector, g)
     alone = torch.rand(num, 1, generator=g) < sampling.single
     found = seen.found & inside & ~alone & _within(time_s, sampling, g)
     seen = _doubt(seen, truth_px, sampling, g)
     looks = None
     if noise.network:
-        points = keypoints[:, :, landmark_rows(body.keypoint_names)]
-        looks = look_at_scenes(
-            *(scenes, joints, points, seen, time_s, (noise.network, body), g), pan_px
-        )
+        points = joints, keypoints[:, :, landmark_rows(body.keypoint_names)]
+        looks = look_at_scenes(scenes, points, seen, time_s, (noise.network, body), g)
     crops = _crops(scenes, seen, looks, found, sampling.center)
     at_center = torch.cat([v[:, sampling.center] for v in (joints, keypoints)], dim=1)
     local[:, 0] = scenes.rotations[:, sampling.center, 0]
@@ -243,7 +241,7 @@ def without(crops: Crops, keypoints: Tensor, places: Tensor, metres: Tensor) -> 
 
 
 __all__ = [
-    "Errors",
+    "ErrorConfig",
     "Sampling",
     "Truth",
     "look_at_scenes",

@@ -1,8 +1,9 @@
 """The landmark network's errors in numbers: see landmarks.py, which makes them.
 
-2D and time were measured on clips and on drawn people that the network looked at, the rest on drawn
-people (benchmarks/landmark_noise.py): on those it errs about twice as much as on real ones, in
-2D as in metres, and the numbers here lie between.
+How errors hang together was measured on drawn people that the network looked at
+(research/image_evidence/landmark_errors.py), but they are larger there than on real ones: sizes
+here are about half as large in 2D and 0.7 times in metres, so that what changes quickly is what
+clips show (benchmarks/landmark_noise.py).
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ class Scenes:
     """(N,)"""
     image_size_px: Tensor
     """(N, 2) width, height."""
+    pan_px: Tensor | None = None
+    """(N, T, 2) px by which a camera that turns moves everything in the picture."""
 
 
 _UPPER = [

@@ -55,14 +55,13 @@ def observe_scenes(
     time_s: Tensor,
     noise: NoiseConfig,
     g: torch.Generator,
-    pan_px: Tensor | None = None,
 ) -> tuple[Observation, Tensor]:
     """Project everything, find what the body hides, and let the detector err.
 
     Returns:
         The observation and the true COCO keypoints (N, T, 17, 2) in px.
     """
-    pixels = _project(scenes, torch.cat([keypoints, joints], dim=2), pan_px)
+    pixels = _project(scenes, torch.cat([keypoints, joints], dim=2))
     truth_px = pixels[:, :, :17]
     hidden = _hidden_by_body(joints, keypoints[:, :, :17])
     seen = observe(truth_px, pixels, hidden, scenes.image_size_px, time_s, noise, g)
@@ -71,23 +70,22 @@ def observe_scenes(
 
 def look_at_scenes(
     scenes: Scenes,
-    joints: Tensor,
-    landmarks: Tensor,
+    points: tuple[Tensor, Tensor],
     seen: Observation,
     time_s: Tensor,
     noise: tuple[LandmarkNoise, BodyModel],
     g: torch.Generator,
-    pan_px: Tensor | None = None,
 ) -> Tensor:
     """(N, T, 33, 7) what the landmark network says of the same people, px of the picture; zeros
     where it says nothing.
 
     Args:
-        landmarks: (N, T, 33, 3) camera frame. seen: by the detector.
+        points: joints (N, T, 24, 3) and landmarks (N, T, 33, 3), camera frame.
+        seen: by the detector.
         noise: the network's errors, and whose body has the size that it takes everybody for.
     """
-    cfg, body = noise
-    pixels = _project(scenes, landmarks, pan_px)
+    (cfg, body), (joints, landmarks) = noise, points
+    pixels = _project(scenes, landmarks)
     hidden = _hidden_by_body(joints, landmarks) | covered(seen.cover, pixels)
     size = body.mean_bone(scenes.betas) / body.mean_bone(torch.zeros(1, 10))
     view = (scenes.focal_length_px, scenes.image_size_px)
@@ -106,12 +104,12 @@ def landmark_rows(names: tuple[str, ...]) -> list[int]:
     return [names.index(f"landmark_{n}") for n in LANDMARK33]
 
 
-def _project(scenes: Scenes, points: Tensor, pan_px: Tensor | None) -> Tensor:
+def _project(scenes: Scenes, points: Tensor) -> Tensor:
     n, t = points.shape[:2]
     focal = scenes.focal_length_px.repeat_interleave(t)
     size = scenes.image_size_px.repeat_interleave(t, dim=0)
     pixels = camera.project(points.flatten(0, 1), focal, size).unflatten(0, (n, t))
-    return pixels if pan_px is None else pixels + pan_px[:, :, None]
+    return pixels if scenes.pan_px is None else pixels + scenes.pan_px[:, :, None]
 
 
 def _hidden_by_body(joints: Tensor, points: Tensor) -> Tensor:
