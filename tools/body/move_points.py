@@ -6,8 +6,8 @@
 metres for each metre of the template's height, in the T-posed template's frame (x to the person's
 left, y up, z front), say `{"shoulder": [0.01, 0, 0], "landmark_heel": [0, 0, -0.01]}`. The right
 side gets the mirror image; points of the middle keep x = 0. What is not named has no offset. A
-body file tells the offsets it was made with (`keypoint_offsets`), and only the difference is
-moved: the table is the whole truth, however often it is applied. Needs nothing beyond numpy.
+body file keeps the rows as they were built (`keypoint_built`), and offsets are always from there:
+the same table gives the same file, whatever was applied before. Needs nothing beyond numpy.
 """
 
 from __future__ import annotations
@@ -76,41 +76,35 @@ def moved(
     """
     names = [str(name) for name in arrays["keypoint_names"]]
     template = arrays["v_template"].astype(np.float64)
-    wanted = table(names, offsets)
-    before = arrays.get("keypoint_offsets", np.zeros_like(wanted)).astype(np.float64)
-    height = np.ptp(template[:, 1])
-    regressor = arrays["keypoint_regressor"].astype(np.float64)
+    offset = table(names, offsets)
+    built = arrays.get("keypoint_built", arrays["keypoint_regressor"])
+    regressor = built.astype(np.float64)
     weights = arrays["weights"].astype(np.float64)
     mirror = arrays["mirror_index"]
     for k, name in enumerate(names):
-        if "right" in name or np.array_equal(wanted[k], before[k]):
+        if "right" in name or not offset[k].any():
             continue
-        origin = regressor[k] @ template - before[k] * height
-        shift = (wanted[k] - before[k]) * height
-        change = _change(template, weights, regressor[k] @ weights, origin, shift)
-        if "left" not in name:
-            change = 0.5 * (change + change[mirror])
-        regressor[k] += change
+        change = _change(template, weights, regressor[k], offset[k] * np.ptp(template[:, 1]))
         if "left" in name:
-            twin = names.index(name.replace("left", "right"))
-            regressor[twin] = regressor[k][mirror]
+            regressor[k] += change
+            regressor[names.index(name.replace("left", "right"))] = regressor[k][mirror]
+        else:
+            regressor[k] += 0.5 * (change + change[mirror])
     return arrays | {
         "keypoint_regressor": regressor.astype(np.float32),
-        "keypoint_offsets": wanted.astype(np.float32),
+        "keypoint_built": built.astype(np.float32),
+        "keypoint_offsets": offset.astype(np.float32),
     }
 
 
 def _change(
-    template: np.ndarray,
-    weights: np.ndarray,
-    share: np.ndarray,
-    origin: np.ndarray,
-    shift: np.ndarray,
+    template: np.ndarray, weights: np.ndarray, row: np.ndarray, shift: np.ndarray
 ) -> np.ndarray:
-    """(V,) smallest change of a row that moves its point by `shift` (3,) metres, as if glued on.
+    """(V,) smallest change of `row` (V,) that moves its point by `shift` (3,) metres, glued on.
 
-    Each bone keeps its share (24,) of the point and carries that share of the shift.
+    Each bone keeps its share of the point and carries that share of the shift.
     """
+    share, origin = row @ weights, row @ template
     bones = np.flatnonzero(share > MIN_SHARE)
     part = share[bones] / share[bones].sum()
     distance = np.linalg.norm(template - origin, axis=1)
