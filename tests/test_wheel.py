@@ -54,6 +54,7 @@ def test_licences_and_types_are_in_it(site):
     info = next(site.glob("eftvideo-*.dist-info"))
     assert "License-Expression: AGPL-3.0-or-later" in (info / "METADATA").read_text("utf-8")
     assert (info / "licenses" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
-    assert (site / "eftvideo" / "_weights" / "LICENSE.neutral_body").is_file()
+    for part in ("neutral_body", "landmarks"):
+        assert (site / "eftvideo" / "_weights" / f"LICENSE.{part}").is_file()
     assert (site / "eftvideo" / "py.typed").is_file()
     assert {p.name for p in site.iterdir()} == {"eftvideo", info.name}

@@ -180,7 +180,7 @@ class LandmarkNetwork(nn.Module):
 
         Args:
             images: (N, 3, 256, 256) RGB in 0..1, as `regions.cut` cuts them.
-            mask: whether to compute the mask, which takes a third to a half of all time.
+            mask: whether to compute the mask, which takes a tenth to a third of all time.
         """
         large, *levels = self.trunk(images.contiguous(memory_format=torch.channels_last))
         decoded = self.laterals[-1](levels[-1])

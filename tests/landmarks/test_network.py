@@ -16,7 +16,7 @@ from eftvideo.errors import CheckpointMismatchError, WeightsCorruptError
 from eftvideo.landmarks import network as networks
 from eftvideo.landmarks.looked import SIZE_PX, Looked
 from eftvideo.landmarks.network import LandmarkNetwork
-from eftvideo.landmarks.runtime import MOST_ON_CPU, Looker
+from eftvideo.landmarks.runtime import MOST_ON_CPU, Looker, _by_torch
 from eftvideo.weights import locate
 
 HERE = Path(__file__).parent
@@ -94,6 +94,12 @@ def test_the_cpu_runtime_says_what_torch_says(kind, crops, by_torch):
         assert worst(getattr(looked, name), getattr(by_torch, name)[: len(looked)]) < bound, name
     assert looked.mask is not None
     assert worst(looked.mask.sigmoid(), by_torch.mask[: len(looked)].sigmoid()) < 5e-3
+
+
+def test_the_runtime_of_other_devices_says_what_torch_says(crops, network, by_torch):
+    looked = _by_torch(network, torch.device("cpu"), mask=True)(crops[:3])
+    for name in ("points", "mask"):
+        assert torch.allclose(getattr(looked, name), getattr(by_torch, name)[:3], 1e-3, 2e-2), name
 
 
 def test_without_masks_the_rest_is_the_same(crops, network, by_torch, kind):
