@@ -124,7 +124,7 @@ class Model(RegressorModule):
     crop = CropConfig()
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256="96020ee22558a33b3471f7c66f7ec1c44a7c721ad86d0fa75d248f3f16d04798",
+        sha256="b6e7ad3b7ba843826b17eba86c1e3ee13ad54e6f2d146f3e38dbc15568384111",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
