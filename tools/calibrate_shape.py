@@ -124,7 +124,7 @@ def report(name: str, body: BodyModel, betas: Tensor, true: Tensor) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--poses", type=Path, required=True)
     parser.add_argument("--weights", help="lifter weights; default: the shipped ones")
     parser.add_argument("--out", type=Path, help="write the weights with the line in them here")

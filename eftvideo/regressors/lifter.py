@@ -24,8 +24,7 @@ from eftvideo.config import CropConfig
 from eftvideo.errors import CheckpointMismatchError, ConfigError
 from eftvideo.geometry import camera
 from eftvideo.geometry.rotations import six_d_to_matrix
-from eftvideo.geometry.skeletons import COCO17, LANDMARK33, select
-from eftvideo.landmarks.places import coco_places
+from eftvideo.regressors import _lifter_evidence as evidence
 from eftvideo.regressors import _own_weights as own_weights
 from eftvideo.regressors._lifter_mirror import PER_LOOK, mirrored_layout, num_inputs
 from eftvideo.regressors._protocol import RegressorModule
@@ -35,17 +34,6 @@ from eftvideo.weights.locate import WeightSpec, load_safetensors
 
 PELVIS_REST_M = (0.0, -0.2233, 0.0282)
 """The pelvis of the shipped body at rest, the same for all betas: the network places the pelvis."""
-MIN_SCORE = 0.3
-"""Keypoints with a lower score are hidden from the network."""
-MAX_COORDINATE = 4.0
-DISAGREES = 0.2
-"""Distance in the crop (2 is its side) at which the detector counts 1/e of what it would."""
-LANDMARKS_ARE_BETTER = 1.5
-"""Weight of a landmark over that of a keypoint of the same score."""
-_COCO_OF = select(COCO17, LANDMARK33)
-MIN_PRESENCE = 0.3
-"""Landmarks less likely to lie in the picture have no place in it for the network."""
-MAX_METRES = 2.0
 
 
 @dataclass(frozen=True)
@@ -83,31 +71,6 @@ class Block(nn.Module):
         """(N, S, width) to the same, where each of the N may have layers of its own."""
         y = own_weights.linear(self.up, own_weights.norm(self.norm, x, own), own)
         return x + own_weights.linear(self.down, F.gelu(y), own)
-
-
-def _flat(points: Tensor, seen: Tensor) -> Tensor:
-    """(N, F * 52) of (N, F, 17, 3) and (N, F, 17, 1): the points, then whether there are any."""
-    return torch.cat([points.flatten(2), seen.amax(dim=(2, 3))[..., None]], dim=-1).flatten(1)
-
-
-def _merged(keypoints: Tensor, landmarks: Tensor) -> Tensor:
-    """(N, F, 17, 3) as both witnesses together see the keypoints.
-
-    Landmarks go to COCO's places; then the mean counts, by what each witness believes of itself,
-    and the detector's the less the farther it is off. The score is the better one's.
-
-    Args:
-        keypoints: (N, F, 17, 3) of the detector. landmarks: (N, F, 33, 7) as in `Crops`.
-    """
-    theirs = coco_places(landmarks[..., :2])
-    visible, present = landmarks[:, :, _COCO_OF, 2:4].unbind(-1)
-    score = torch.where(present >= MIN_PRESENCE, MIN_SCORE + (1.0 - MIN_SCORE) * visible, 0.0)
-    own = torch.where(keypoints[..., 2] >= MIN_SCORE, keypoints[..., 2], 0.0)
-    apart = (theirs - keypoints[..., :2]).square().sum(-1)
-    ours = own * torch.where(score > 0.0, torch.exp(-apart / DISAGREES**2), 1.0)
-    share = (ours / (ours + LANDMARKS_ARE_BETTER * score).clamp(min=1e-6))[..., None]
-    xy = share * keypoints[..., :2] + (1.0 - share) * theirs
-    return torch.cat([xy, torch.maximum(own, score)[..., None]], dim=-1)
 
 
 class Model(RegressorModule):
@@ -156,26 +119,25 @@ class Model(RegressorModule):
         Returns:
             (N, S, D): as seen, and mirrored if both sides count: for each frame the 17 keypoints
             (x, y, trust) in the virtual crop camera and whether the person was seen, by both
-            witnesses together (`_merged`); how far the detector is off from that, and its trust;
-            the landmarks, see `_landmarks`; then the crop's place and angular size. If only the
-            head is tuned, (N, S, 1, width): what goes into the head, which does not change any
-            more.
+            witnesses together; how far the detector is off from that, and its trust; the
+            landmarks, see `_landmarks`; then the crop's place and angular size. If only the head
+            is tuned, (N, S, 1, width): what goes into the head, which does not change any more.
         """
         context = crops.context
         if context is None:
-            num = len(self.context_offsets_s)
-            context = crops.keypoints.new_zeros(len(crops), num, 17, 3)
+            context = crops.keypoints.new_zeros(len(crops), len(self.context_offsets_s), 17, 3)
         frames = torch.cat([crops.keypoints[:, None], context], dim=1)
-        merged = frames if crops.landmarks is None else _merged(frames, crops.landmarks)
-        points, seen = self._points(merged, crops)
+        looked = self.cfg.landmarks and crops.landmarks is not None
+        both = evidence.merged(frames, crops.landmarks) if looked else frames
+        points, seen = self._points(both, crops)
         slope = (crops.center_px - crops.image_size_px / 2) / crops.focal_length_px[:, None]
         angular = crops.size_px / crops.focal_length_px
         place = torch.cat([slope, angular[:, None], angular.log()[:, None]], dim=1)
-        parts = [_flat(points, seen)]
+        parts = [evidence.flat(points, seen)]
         if self.cfg.landmarks:
             own, known = self._points(frames, crops)
             off = torch.cat([(own - points)[..., :2], own[..., 2:]], dim=-1) * known
-            parts += [_flat(off, known), self._landmarks(crops)]
+            parts += [evidence.flat(off, known), self._landmarks(crops)]
         encoded = torch.cat([*parts, place], dim=1)
         sides = [encoded]
         if self.cfg.both_sides and not self.training:
@@ -184,13 +146,12 @@ class Model(RegressorModule):
         return self._before_head(each, {})[:, :, None] if tune == "head" else each
 
     def _points(self, frames: Tensor, crops: Crops) -> tuple[Tensor, Tensor]:
-        """(N, F, 17, 3) x, y, trust in the virtual camera, 0 where hidden, and (N, F, 17, 1) 1
-        where not."""
+        """(N, F, 17, 3) x, y, trust in the virtual camera; (N, F, 17, 1) 0 where hidden, else 1."""
         xy, score = frames[..., :2], frames[..., 2:]
-        seen = (score >= MIN_SCORE).to(frames.dtype)
+        seen = (score >= evidence.MIN_SCORE).to(frames.dtype)
         xy = self._canonical_xy(xy, crops) if self.cfg.canonical else xy
-        xy = xy.clamp(-MAX_COORDINATE, MAX_COORDINATE)
-        trust = (score - MIN_SCORE) / (1.0 - MIN_SCORE)
+        xy = xy.clamp(-evidence.MAX_COORDINATE, evidence.MAX_COORDINATE)
+        trust = (score - evidence.MIN_SCORE) / (1.0 - evidence.MIN_SCORE)
         return torch.cat([xy * seen, (0.5 + trust) * seen], dim=-1), seen
 
     def _landmarks(self, crops: Crops) -> Tensor:
@@ -202,10 +163,11 @@ class Model(RegressorModule):
             return crops.keypoints.new_zeros(len(crops), num * PER_LOOK)
         xy, visible, present = seen[..., :2], seen[..., 2:3], seen[..., 3:4]
         xy = self._canonical_xy(xy, crops) if self.cfg.canonical else xy
-        xy = xy.clamp(-MAX_COORDINATE, MAX_COORDINATE) * (present >= MIN_PRESENCE)
+        xy = xy.clamp(-evidence.MAX_COORDINATE, evidence.MAX_COORDINATE)
+        xy = xy * (present >= evidence.MIN_PRESENCE)
         alive = (seen[..., 2:].abs().amax(dim=(2, 3)) > 0).to(seen.dtype)[..., None]
         flat = torch.cat([xy, visible * present, present], dim=-1).flatten(2)
-        solid = seen[..., 4:].clamp(-MAX_METRES, MAX_METRES).flatten(2)
+        solid = seen[..., 4:].clamp(-evidence.MAX_METRES, evidence.MAX_METRES).flatten(2)
         return (torch.cat([flat, solid, torch.ones_like(alive)], dim=-1) * alive).flatten(1)
 
     def _before_head(self, encoded: Tensor, own: own_weights.Own) -> Tensor:

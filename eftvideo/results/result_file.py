@@ -85,8 +85,9 @@ def load_result(path: str | Path) -> Result:
     missing = sorted(ROWS.keys() - stored.keys() - set(LATER))
     if missing:
         raise ResultFormatError(f"{path} lacks {', '.join(missing)}: run the clip again")
+    rows: dict[str, Any] = typed_rows({k: stored[k] for k in ROWS if k in stored})
     return Result(
-        **typed_rows({k: stored[k] for k in ROWS if k in stored}),
+        **rows,
         source=str(stored["source"]),
         width_px=int(stored["width_px"]),
         height_px=int(stored["height_px"]),

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,7 +75,7 @@ class Seen:
 
     def select(self, rows: Tensor) -> Seen:
         """Some of them."""
-        values = {
+        values: dict[str, Any] = {
             k: tuple(p[rows] for p in v) if k == "view" else v[rows] for k, v in vars(self).items()
         }
         return Seen(**values)
@@ -130,7 +131,7 @@ def see(args: argparse.Namespace, body: BodyModel) -> Seen:
             )
         )
     studio.close()
-    joined = {
+    joined: dict[str, Any] = {
         k: tuple(torch.cat(p) for p in zip(*(getattr(s, k) for s in parts), strict=True))
         if k == "view"
         else torch.cat([getattr(s, k) for s in parts])

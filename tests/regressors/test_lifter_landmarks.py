@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from eftvideo.errors import ConfigError
 from eftvideo.geometry.skeletons import COCO17, LANDMARK33, SMPL24, mirror_index
+from eftvideo.regressors._lifter_evidence import MIN_SCORE, merged
 from eftvideo.regressors._lifter_mirror import NUM_PLACE, PER_FRAME, PER_LOOK
 from eftvideo.regressors.lifter import LifterConfig, Model
 from tests.regressors.test_lifter import SMALL, grow_lifter, some_crops
@@ -41,7 +42,7 @@ def network(cfg=SMALL, seed=0):
 def looks(model, crops):
     """(N, F, 232) the part of what `encode` gives that tells of landmarks, as seen."""
     num = 1 + len(model.context_offsets_s)
-    encoded = model.encode(crops)[:, 0, num * PER_FRAME : -NUM_PLACE]
+    encoded = model.encode(crops)[:, 0, 2 * num * PER_FRAME : -NUM_PLACE]
     return encoded.unflatten(1, (num, PER_LOOK))
 
 
@@ -64,7 +65,9 @@ def test_places_are_rays_and_metres_are_taken_as_they_are():
         keypoints=torch.cat([crops.landmarks[:, 0, :17, :2], torch.ones(3, 17, 1)], dim=-1),
     )
     places = looks(model, crops)[:, 0, :132].unflatten(-1, (33, 4))[:, :17, :2]
-    rays = model.encode(as_keypoints)[:, 0, :51].unflatten(-1, (17, 3))[..., :2]
+    rays = model.encode(replace(as_keypoints, landmarks=None))[:, 0, :51].unflatten(-1, (17, 3))[
+        ..., :2
+    ]
     torch.testing.assert_close(places, rays)
     assert not torch.allclose(places, crops.landmarks[:, 0, :17, :2], atol=1e-3)
     solid = looks(model, crops)[..., 132:231].unflatten(-1, (33, 3))
@@ -127,14 +130,45 @@ def test_the_mirror_of_the_mirror_is_what_was_seen():
     torch.testing.assert_close(model.encode(mirrored(crops))[:, 0], encoded[:, 1])
 
 
-def test_a_grown_network_answers_as_the_blind_one_whatever_it_sees():
+def test_a_grown_network_answers_as_the_blind_one_at_what_both_witnesses_say():
     small = network(BLIND)
     large_cfg = replace(SMALL, num_blocks=3, context_offsets_s=(-0.3, -0.1, 0.1, 0.3))
     large = grow_lifter.grow(small, large_cfg)
     crops = with_landmarks(context=4)
-    known = replace(crops, context=crops.context[:, 1:3], landmarks=None)
+    frames = torch.cat([crops.keypoints[:, None], crops.context], dim=1)
+    both = merged(frames, crops.landmarks)
+    known = replace(crops, keypoints=both[:, 0], context=both[:, 2:4], landmarks=None)
     torch.testing.assert_close(large(large.encode(crops)), small(small.encode(known)))
+    nobody_looked = replace(crops, landmarks=None)
+    known = replace(nobody_looked, context=crops.context[:, 1:3])
+    torch.testing.assert_close(large(large.encode(nobody_looked)), small(small.encode(known)))
     assert (large.stem.weight[:, 5 * PER_FRAME : -NUM_PLACE] == 0).all()
+
+
+def test_the_better_witness_counts_where_they_differ():
+    """Both where they agree; the landmark alone far from it; whoever is there alone."""
+    keypoints, landmarks = torch.zeros(1, 1, 17, 3), torch.zeros(1, 1, 33, 7)
+    keypoints[..., 2] = 0.9
+    landmarks[..., 2:4] = 0.9
+    keypoints[..., 0] = 0.1
+    near = merged(keypoints, landmarks)[0, 0]
+    assert ((near[:, 0] > 0.0) & (near[:, 0] < 0.05)).all()
+    keypoints[..., 0] = 1.0
+    far = merged(keypoints, landmarks)
+    assert (far[..., 0].abs() < 1e-6).all() and (far[..., 2] >= 0.9).all()
+    torch.testing.assert_close(merged(keypoints, 0.0 * landmarks), keypoints)
+    unseen = keypoints * torch.tensor([1.0, 1.0, 0.1])
+    assert (merged(unseen, landmarks)[..., 0] == 0.0).all()
+
+
+def test_the_detectors_own_keypoints_are_told_as_what_they_are_off():
+    model, crops = network(replace(SMALL, canonical=False)), with_landmarks()
+    encoded, num = model.encode(crops)[:, 0], 1 + len(model.context_offsets_s)
+    parts = encoded[:, : 2 * num * PER_FRAME].unflatten(1, (2, num, PER_FRAME))
+    both, off = (parts[:, i, 0, :51].unflatten(-1, (17, 3)) for i in range(2))
+    seen = crops.keypoints[..., 2:] >= MIN_SCORE
+    own = torch.where(seen, (both + off)[..., :2], 0.0)
+    torch.testing.assert_close(own, torch.where(seen, crops.keypoints[..., :2], 0.0))
 
 
 def test_a_network_that_knows_landmarks_grows_with_them():
