@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from eftvideo.fit.pixels import PixelSource
-from eftvideo.geometry.crops import crop_people
+from eftvideo.geometry.crops import crop_people, with_landmarks
 from eftvideo.landmarks.reliability import trust_of
 from eftvideo.regressors import Regressor
 from eftvideo.setup import Setup
@@ -118,9 +118,9 @@ class CropMaker:
             size.expand(num, 2),
             setup.cfg.fit.crop,
             tensor(around) if offsets else None,
-            tensor(landmarks) if looked else None,
-            tensor(trust) if looked else None,
         )
+        if looked:
+            crops = with_landmarks(crops, tensor(landmarks), tensor(trust))
         if regressor.needs == "image":
             assert self._pixels is not None, "this regressor needs the clip"
             places = zip(rows.at.tolist(), rows.who.tolist(), strict=True)

@@ -12,7 +12,7 @@ from eftvideo.bodies import BodyModel
 from eftvideo.fit import losses
 from eftvideo.fit.projection import points_of
 from eftvideo.geometry import camera
-from eftvideo.geometry.crops import to_crop
+from eftvideo.geometry.crops import to_crop, with_landmarks
 from eftvideo.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from eftvideo.landmarks.reliability import trust_of
 from eftvideo.setup import Setup
@@ -59,16 +59,12 @@ def crops_again(fits: Fits, setup: Setup) -> Crops:
         )
     )
     image_size = center.new_tensor([float(v) for v in setup.camera.size_px])
-    looked = setup.cfg.detect.landmarks.network != "off"
-    return Crops(
-        to_crop(points, center, size),
-        center,
-        size,
-        focal,
-        image_size.expand(len(center), 2),
-        landmarks=to_crop(marks, center, size) if looked else None,
-        trust=_tensor(trust_of(seen, setup.cfg.keypoints.min_score), setup) if looked else None,
-    )
+    keypoints = to_crop(points, center, size)
+    crops = Crops(keypoints, center, size, focal, image_size.expand(len(center), 2))
+    if setup.cfg.detect.landmarks.network == "off":
+        return crops
+    trust = trust_of(seen, setup.cfg.keypoints.min_score)
+    return with_landmarks(crops, marks, _tensor(trust, setup))
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -35,8 +37,6 @@ def crop_people(
     image_size_px: Tensor,
     cfg: CropConfig,
     context: Tensor | None = None,
-    landmarks: Tensor | None = None,
-    trust: Tensor | None = None,
 ) -> Crops:
     """Crops of N people.
 
@@ -44,7 +44,6 @@ def crop_people(
         xyxy: (N, 4) px. keypoints: (N, 17, 3) px, px, score.
         focal_length_px: (N,). image_size_px: (N, 2).
         context: (N, C, 17, 3) px, px, score: the same people at other times; score 0 if not seen.
-        landmarks: (N, 1 + C, 33, 7) as in `Crops`, but px, px. trust: (N, P) as in `Crops`.
     """
     center, side = square_around(xyxy, cfg)
     return Crops(
@@ -54,6 +53,14 @@ def crop_people(
         focal_length_px=focal_length_px,
         image_size_px=image_size_px,
         context=None if context is None else to_crop(context, center, side),
-        landmarks=None if landmarks is None else to_crop(landmarks, center, side),
-        trust=trust,
     )
+
+
+def with_landmarks(crops: Crops, landmarks: Tensor, trust: Tensor | None = None) -> Crops:
+    """The same people with landmarks.
+
+    Args:
+        landmarks: (N, 1 + C, 33, 7) as in `Crops`, but px, px. trust: (N, 50) as in `Crops`.
+    """
+    placed = to_crop(landmarks, crops.center_px, crops.size_px)
+    return replace(crops, landmarks=placed, trust=trust)
