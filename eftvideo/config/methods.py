@@ -37,7 +37,7 @@ class EftConfig:
     """Share of the tuned change that the next frame starts from."""
     robust_px: Positive = 9.0
     """Geman-McClure scale, px of a 224 px crop: errors well above it stop pulling (SMPLify)."""
-    stay_weight: NotNegative = 0.85
+    stay_weight: NotNegative = 0.5
     """Keeps the limbs' joints, in the body's own frame, near the regressor's own (m^2): of all
     bodies that fit the keypoints as well the nearest is the likeliest (docs/accuracy.md)."""
     betas_weight: NotNegative = 0.0

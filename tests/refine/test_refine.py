@@ -189,7 +189,7 @@ def test_posed_only_where_something_changed(walk, body, monkeypatch):
     monkeypatch.setattr(
         type(body),
         "joints_and_keypoints",
-        lambda self, params: asked.append(len(params)) or real(self, params),
+        lambda self, params, which: asked.append(len(params)) or real(self, params, which),
     )
     fits = fits_of(walk[0], 30)
     assert posed(fits, told()) is fits
