@@ -136,6 +136,7 @@ def test_an_option_that_is_not_given_changes_nothing(option, seen, tmp_path):
         "track.max_people": "2",
         "track.track_ids": "[4, 5]",
         "detect.model": '"other"',
+        "detect.landmarks.network": '"full"',
         "fit.method": '"smplify"',
         "regressor": '"hmr"',
         "regressor_weights": '"w.pt"',
