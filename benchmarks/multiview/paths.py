@@ -15,7 +15,7 @@ from multiview.geometry import View, robust_triangulate
 
 SIGMA_PX = 6.0
 """How sharp a view's sightings of a point are: what jerk is weighed against."""
-SCALES_PX = (40.0, 25.0, 15.0, 10.0, 10.0, 10.0)
+SCALES_PX = (40.0, 30.0, 20.0, 20.0, 20.0)
 """Geman-McClure's scale in each round: a sighting this far off has a quarter of its weight."""
 STEPS = 3
 """Gauss-Newton steps in a round."""

@@ -24,11 +24,11 @@ from eftvideo.video.reader import open_video
 from multiview.calibration import read_qca, save_views
 from multiview.draw import Layer, draw_layers, images_at, save_row
 from multiview.geometry import View
+from multiview.keep import keep_second
 from multiview.looks import look_with, looks_of
 from multiview.observe import choose_athlete, collect_sightings, plain_tracks, weight_of
 from multiview.score import in_true_camera, mean_row
 from multiview.second_truth import SecondTruth, find_second, guide_of, refine_on_both
-from multiview.segments import AXES
 from multiview.spread import spreads
 from multiview.tables import print_spread, print_table, print_truth, print_wrong, tabulate
 from multiview.truth import Truth, find_truth, refine_cameras
@@ -159,23 +159,6 @@ def second_of(
     return find_second(views, yolo, landmarks, fps, rms)
 
 
-def keep_second(work: Path, second: SecondTruth) -> None:
-    """Points, cameras and offsets of the second truth, for whoever calibrates by them."""
-    save_views(work / "cameras_second.json", second.views)
-    offsets = {name: o.to_dict() for name, o in second.offsets.items()}
-    text = json.dumps({"axes": AXES, "yolo_from_landmark": offsets}, indent=1) + "\n"
-    (work / "offsets.json").write_text(text, encoding="utf-8")
-    np.savez_compressed(
-        work / "truth_second.npz",
-        coco_both=second.both.points,
-        coco_yolo=second.yolo.points,
-        landmarks=second.landmarks.points,
-        good=second.truth.good,
-        weight_yolo=second.yolo.weight,
-        weight_landmarks=second.landmarks.weight,
-    )
-
-
 def score_against(
     name: str,
     truth: Truth,
@@ -222,7 +205,7 @@ def run(args: argparse.Namespace) -> None:
         truths["second"] = second.truth
         print("\nfrom both networks:")
         print_truth(second.truth, rough, second.rms_px)
-        keep_second(args.work, second)
+        keep_second(args.work, second, plain[0].timeline)
         figures["bundle_second_px"] = second.rms_px
     ours = [plain_tracks(clip, cfg, args.work / "fitted") for clip in args.clips]
     results = fit_all(ours, choose_athlete(views, ours), views, args)

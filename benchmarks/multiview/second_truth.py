@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eftvideo.geometry.skeletons import COCO17, LANDMARK33
+from multiview.between import seen_offsets
 from multiview.geometry import View
 from multiview.paths import Paths, few, filled, follow
 from multiview.segments import Offset, moved, offsets
@@ -27,7 +28,7 @@ from multiview.truth import (
 
 BODY = [n for n, name in enumerate(LANDMARK33) if n >= LANDMARK33.index("left_shoulder")]
 """The landmarks that move the cameras: the face is hidden from the cameras behind the athlete."""
-MIN_SHARE = 0.25
+MIN_SHARE = 0.15
 """A view agrees if so much of its sightings' weight is near the point."""
 
 
@@ -40,8 +41,10 @@ class SecondTruth:
     """The 17 points of YOLO's keypoints alone."""
     landmarks: Paths
     """The 33 points of the landmark networks alone."""
-    offsets: dict[str, Offset]
-    """YOLO's places from the landmarks'."""
+    between: dict[str, np.ndarray]
+    """YOLO's places from the landmarks', (3,) metres for each part: by so much they are moved."""
+    apart: dict[str, Offset]
+    """The same as the difference of `yolo` and `landmarks`, with its spread over frames."""
     both: Paths
     """The 17 points from both."""
     truth: Truth
@@ -86,13 +89,14 @@ def find_second(
     alone = follow(views, *yolo, fps)
     ours = follow(views, *landmarks, fps)
     use = agreed(alone) & agreed(ours)[:, [LANDMARK33.index(n) for n in COCO17]]
-    between = offsets(alone.points, ours.points, use)
+    between = seen_offsets(views, *yolo, ours.points)
     px, weight = shifted(views, landmarks, ours.points, between)
     both = follow(views, *together(yolo, (px, weight)), fps)
     good = agreed(both)
     good &= ~stretched(both.points, good)
     truth = Truth(views, both.points, good & ~jumps(both.points, good))
-    return SecondTruth(views, alone, ours, between, both, truth, rms_px or {})
+    apart = offsets(alone.points, ours.points, use)
+    return SecondTruth(views, alone, ours, between, apart, both, truth, rms_px or {})
 
 
 def agreed(paths: Paths) -> np.ndarray:
@@ -107,7 +111,7 @@ def shifted(
     views: Sequence[View],
     landmarks: tuple[np.ndarray, np.ndarray],
     points: np.ndarray,
-    by: dict[str, Offset],
+    by: dict[str, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """The sightings of landmarks (V, K, T, 33, ...) as if of COCO's points: (V, K, T, 17, ...)."""
     named = [LANDMARK33.index(n) for n in COCO17]

@@ -113,13 +113,11 @@ def offsets(coco: np.ndarray, landmarks: np.ndarray, use: np.ndarray) -> dict[st
     return out
 
 
-def moved(landmarks: np.ndarray, by: dict[str, Offset]) -> np.ndarray:
-    """(T, 17, 3) where COCO's points are by the landmarks (T, 33, 3) and both sides' offsets."""
+def moved(landmarks: np.ndarray, by: dict[str, np.ndarray]) -> np.ndarray:
+    """(T, 17, 3) where COCO's points are by the landmarks (T, 33, 3) and each part's offset."""
     frames = joint_frames(landmarks)
     out = np.empty((len(landmarks), len(COCO17), 3))
     for j, name in enumerate(COCO17):
-        local = by[name.split("_")[-1]].mean_m
-        out[:, j] = landmarks[:, LANDMARK33.index(name)] + np.einsum(
-            "tij,i->tj", frames[name], local
-        )
+        shift = np.einsum("tij,i->tj", frames[name], by[name.split("_")[-1]])
+        out[:, j] = landmarks[:, LANDMARK33.index(name)] + shift
     return out
