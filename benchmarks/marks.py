@@ -138,11 +138,10 @@ def network_points(result: Result) -> np.ndarray | None:
 
     None: a result without them.
     """
-    seen = getattr(result, "landmarks2d", None)
-    if seen is None:
+    trusted = result.landmark_score > 0.0
+    if not trusted.any():
         return None
-    trusted = np.asarray(getattr(result, "landmark_score", np.ones(len(result)))) > 0.0
-    return np.where(trusted[:, None, None], np.asarray(seen)[..., :2], np.nan)
+    return np.where(trusted[:, None, None], result.landmarks2d[..., :2], np.nan)
 
 
 def distances(

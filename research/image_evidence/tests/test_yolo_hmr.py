@@ -76,7 +76,7 @@ def test_trunk_is_the_detectors(model, crops):
 def test_the_person_in_the_middle_is_looked_at(model, crops):
     """Keypoints that the trunk says of a crop are those that were detected in the whole frame."""
     said = model.look(crops.image)[:, : 3 * NUM_KEYPOINTS].unflatten(1, (NUM_KEYPOINTS, 3))
-    sure = crops.keypoints[..., 2] > 0.8
+    sure = crops.keypoints[..., 2] > 0.6
     far = (said[..., :2] - crops.keypoints[..., :2]).norm(dim=-1)[sure]
     assert sure.sum() > 20 and far.median() < 0.05 and (said[..., 2][sure] > 0.3).all()
 
