@@ -12,20 +12,36 @@ from typing import Any, cast
 from unittest import mock
 
 import numpy as np
+from methods import SHIPPED
 
 from eftvideo.config import DetectConfig
+from eftvideo.config.dotted import set_values
 from eftvideo.detect import people
 from eftvideo.detect.detector import Detector
 from eftvideo.detect.people import load_detector
 from eftvideo.progress import Progress
 from eftvideo.setup import Setup
-from eftvideo.types import Detections, Landmarks, VideoFrame
+from eftvideo.types import Detections, Landmarks, VideoFrame, VideoInfo
 from eftvideo.types.people import stacked
 from eftvideo.video.reader import VideoReader
 from photos.labels import Photo
 
 _AT_ONCE = 50
 """Photos of one file of the cache."""
+
+
+LOOKS = {
+    "yolo11n": (
+        "detect.landmarks.network=off",
+        "detect.second_look.enabled=no",
+        "detect.recover.enabled=no",
+    ),
+    "second look": ("detect.landmarks.network=off",),
+    "full": ("detect.landmarks.network=full",),
+    "heavy": ("detect.landmarks.network=heavy",),
+}
+"""What each changes in the shipped settings."""
+NETWORKS = ("full", "heavy")
 
 
 class _Photos:
@@ -121,3 +137,13 @@ def _load(path: Path) -> list[Detections]:
 
 _OWN = [f.name for f in fields(Detections) if f.name != "landmarks"]
 _MARKS = [f.name for f in fields(Landmarks)]
+
+
+def load_setups() -> dict[str, Setup]:
+    """A setup for each way of looking."""
+    info = VideoInfo(Path("photos"), 1000, 1000, Fraction(1), 1, 1.0, 0, False)
+    first = Setup.load(set_values(SHIPPED, LOOKS["yolo11n"]), info)
+    return {
+        name: Setup(set_values(SHIPPED, told), first.regressor, first.body, first.camera)
+        for name, told in LOOKS.items()
+    }

@@ -79,14 +79,19 @@ class RecoverConfig:
 
 @dataclass(frozen=True)
 class TurnedConfig:
-    """Looks at the whole picture turned, for people who are upside down or lie."""
+    """Looks at the whole picture turned, for people who are upside down or lie, and from afar."""
 
     enabled: bool = True
-    """Off, or without landmarks: nobody is looked for in the turned picture."""
+    """Off, or without landmarks: nobody is looked for."""
     every_s: NotNegative = 1.0
-    """At the beginning of a shot, and again after so long; three passes of the detector each."""
+    """At the beginning of a shot, and again after so long; four passes of the detector each."""
+    border: NotNegative = 0.2
+    """Of grey round the turned picture, as a share of its sides: people who fill the picture are
+    seen better with it."""
+    afar: NotNegative = 0.5
+    """The same round the picture as it is."""
     min_confidence: Share = 0.5
-    """Boxes below, in the turned picture, are nobody."""
+    """Boxes below, in these looks, are nobody."""
     min_score: Share = 0.9
     """Whom the landmark network scores below is nobody."""
     min_iou: Share = 0.4
@@ -97,7 +102,8 @@ class TurnedConfig:
     """Of the smaller of two boxes, when so much lies in the other: arms or legs of somebody, if
     that is the surer one."""
     margin: Share = 0.1
-    """So much more confident than upright must somebody be seen, to be taken from there."""
+    """So much more confident than in the picture as it is must somebody be seen, to be taken from
+    there."""
 
 
 @dataclass(frozen=True)

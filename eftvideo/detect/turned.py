@@ -1,10 +1,10 @@
-"""People whom the detector only sees in a turned picture: upside down, lying, in mid-somersault.
+"""People whom the detector only sees in another view of the picture: turned, or from afar.
 
-Detectors are trained on people who stand. At the beginning of a shot, and once in a while, the
-whole picture is looked at turned by a quarter, half and three quarters too. Whoever is seen there
-better than upright, and whom the landmark network takes for a person in that place, is added, or
-put in the place of a worse box (docs/photos.md has the figures). Shadows and limbs that look like
-somebody upside down are not confirmed.
+Detectors are trained on people who stand, and who do not fill the picture. At the beginning of a
+shot, and once in a while, the whole picture is also looked at turned by a quarter, half and three
+quarters, and small. Whoever is seen there better than in the picture as it is, and whom the
+landmark network takes for a person in that place, is added, or put in the place of a worse box
+(docs/photos.md has the figures). Shadows and limbs that look like somebody are not confirmed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Detect = Callable[[Sequence[np.ndarray]], list[Detections]]
 Confirm = Callable[[np.ndarray, Detections], tuple[np.ndarray, np.ndarray]]
 """The landmark network's word on people of a picture: (N,) person scores, and (N, 4) boxes round
 the points that it sees, px. Cold: from nothing but the detections."""
-_QUARTERS = (1, 2, 3)
+_GREY = 114
+"""Ultralytics' own padding."""
 
 
 class TurnedLooks:
@@ -53,7 +54,8 @@ class TurnedLooks:
         if not self._cfg.enabled or self._confirm is None or waited < self._cfg.every_s:
             return people
         self._last_s = time_s
-        found = stacked([self._seen(image, quarters) for quarters in _QUARTERS])
+        turned = [self._seen(image, quarters, self._cfg.border) for quarters in (1, 2, 3)]
+        found = stacked([*turned, self._seen(image, 0, self._cfg.afar)])
         found = self._better(found, people)
         if not len(found):
             return people
@@ -63,11 +65,16 @@ class TurnedLooks:
         self.found_xyxy = found.xyxy
         return stacked([people.select(~self._taken(people, found)), found])
 
-    def _seen(self, image: np.ndarray, quarters: int) -> Detections:
-        """Who is seen in the turned picture, in px of the upright one."""
-        turned = np.ascontiguousarray(np.rot90(image, quarters))
-        (people,) = self._detect([turned])
-        return turned_back(people, quarters, (image.shape[1], image.shape[0]))
+    def _seen(self, image: np.ndarray, quarters: int, border: float) -> Detections:
+        """Who is seen in the turned picture with a border, in px of the picture as it is."""
+        across, down = (round(border * side) for side in (image.shape[1], image.shape[0]))
+        framed = np.pad(image, ((down, down), (across, across), (0, 0)), constant_values=_GREY)
+        (people,) = self._detect([np.ascontiguousarray(np.rot90(framed, quarters))])
+        people = turned_back(people, quarters, (framed.shape[1], framed.shape[0]))
+        shift = np.array([across, down], np.float32)
+        keypoints = people.keypoints.copy()
+        keypoints[..., :2] -= shift
+        return replace(people, xyxy=people.xyxy - np.tile(shift, 2), keypoints=keypoints)
 
     def _better(self, found: Detections, people: Detections) -> Detections:
         """Those who are seen well and once each, and better than upright."""
@@ -107,5 +114,5 @@ def _back(points: np.ndarray, quarters: int, size_px: tuple[int, int]) -> np.nda
     """(..., 2) px; `np.rot90` takes the right edge to the top."""
     x, y = points[..., 0], points[..., 1]
     width, height = size_px
-    places = {1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}
+    places = {0: (x, y), 1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}
     return np.stack(places[quarters], axis=-1).astype(points.dtype)

@@ -39,17 +39,21 @@ def patch_in(image) -> Detections:
 
 
 class Looks:
-    """Turned looks in which `seen` (by quarter turns) is there, and what was asked for."""
+    """Turned looks in which `seen` (by quarter turns) is there, and what was asked for.
+
+    The borders are left away, but see below.
+    """
 
     def __init__(self, *told, seen=None, score=0.99, extent=PATCH):
         self.seen = {2: person((WIDTH - 100.0, HEIGHT - 150.0, WIDTH - 40.0, HEIGHT - 20.0))}
         self.seen = self.seen if seen is None else seen
         self.score, self.extent, self.asked, self.confirmed = score, extent, 0, []
+        told = (*told, "detect.turned.border=0", "detect.turned.afar=0")
         self.looks = TurnedLooks(setup_of(*told), self.detect, self.confirm)
 
     def detect(self, images):
         self.asked += 1
-        quarter = (self.asked - 1) % 3 + 1
+        quarter = self.asked % 4
         return [self.seen.get(quarter, Detections.empty()) for _ in images]
 
     def confirm(self, image, people):
@@ -60,7 +64,7 @@ class Looks:
         return self.looks.with_turned(IMAGE, people or Detections.empty(), time_s)
 
 
-@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
 def test_places_come_back_to_where_they_were(quarters):
     seen = patch_in(np.rot90(IMAGE, quarters))
     back = turned_back(seen, quarters, (WIDTH, HEIGHT))
@@ -72,20 +76,35 @@ def test_places_come_back_to_where_they_were(quarters):
 def test_somebody_upside_down_is_added():
     looks = Looks()
     found = looks.at()
-    assert looks.asked == 3
+    assert looks.asked == 4
     assert found.xyxy == pytest.approx(PATCH[None])
     assert found.track_id.tolist() == [-1]
+
+
+def test_borders_are_taken_off_again():
+    sizes = []
+
+    def detect(images):
+        sizes.append(images[0].shape[:2])
+        return [patch_in(images[0] * (images[0] > 114))]
+
+    looks = TurnedLooks(setup_of(), detect, lambda image, people: (np.ones(1), people.xyxy))
+    found = looks.with_turned(IMAGE, Detections.empty(), 0.0)
+    assert found.xyxy == pytest.approx(PATCH[None])
+    assert sorted(map(tuple, found.keypoints[0, :4, :2].tolist())) == sorted(CORNERS)
+    on_its_side, upright = (420, 280), (280, 420)
+    assert sizes == [on_its_side, upright, on_its_side, (400, 600)]
 
 
 def test_it_is_looked_at_the_beginning_of_a_shot_and_after_a_while():
     looks = Looks("detect.turned.every_s=0.5")
     looks.at(0.0)
-    for time_s, expected in ((0.1, 3), (0.4, 3), (0.5, 6), (0.9, 6)):
+    for time_s, expected in ((0.1, 4), (0.4, 4), (0.5, 8), (0.9, 8)):
         looks.at(time_s)
         assert looks.asked == expected
     looks.looks.forget()
     looks.at(0.95)
-    assert looks.asked == 9
+    assert looks.asked == 12
 
 
 @pytest.mark.parametrize(
