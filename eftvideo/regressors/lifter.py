@@ -127,8 +127,8 @@ class Model(RegressorModule):
         if context is None:
             context = crops.keypoints.new_zeros(len(crops), len(self.context_offsets_s), 17, 3)
         frames = torch.cat([crops.keypoints[:, None], context], dim=1)
-        looked = self.cfg.landmarks and crops.landmarks is not None
-        both = evidence.merged(frames, crops.landmarks) if looked else frames
+        looks = crops.landmarks if self.cfg.landmarks else None
+        both = frames if looks is None else evidence.merged(frames, looks)
         points, seen = self._points(both, crops)
         slope = (crops.center_px - crops.image_size_px / 2) / crops.focal_length_px[:, None]
         angular = crops.size_px / crops.focal_length_px
