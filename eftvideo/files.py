@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from eftvideo.errors import VideoWriteError
 
@@ -26,7 +28,21 @@ def make_folder(folder: Path) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it when whole.
+    """Write a file that is whole or not there.
+
+    Raises:
+        VideoWriteError: the folder cannot be written.
+    """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, where: str = "place") -> Iterator[IO[bytes]]:
+    """A file under a temporary name, renamed when whole.
+
+    Args:
+        where: what another of may be chosen with -o, for the message.
 
     Raises:
         VideoWriteError: the folder cannot be written.
@@ -35,14 +51,14 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         handle, part = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".part", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
         mask = os.umask(0)
         os.umask(mask)
         Path(part).chmod(0o666 & ~mask)
         Path(part).replace(path)
     except OSError as e:
         raise VideoWriteError(
-            f"cannot write {path}: {e.strerror}; choose another place with -o"
+            f"cannot write {path}: {e.strerror}; choose another {where} with -o"
         ) from e
     finally:
         if part is not None:

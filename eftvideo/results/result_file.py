@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from eftvideo.errors import ResultFormatError, VideoWriteError
+from eftvideo.errors import ResultFormatError
+from eftvideo.files import whole_file
 from eftvideo.results.result import LATER, ROWS, Result, typed_rows
 
 SCHEMA_VERSION = 1
@@ -37,27 +35,8 @@ def save_result(path: Path, result: Result) -> None:
         "config": np.str_(json.dumps(result.config, sort_keys=True)),
     }
     arrays = {name: getattr(result, name) for name in ROWS}
-    part: str | None = None
-    try:
-        handle, part = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".npz.tmp", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays, **header)
-        Path(part).chmod(0o666 & ~_umask())
-        Path(part).replace(path)
-    except OSError as e:
-        raise VideoWriteError(
-            f"cannot write {path}: {e.strerror}; choose another folder with -o"
-        ) from e
-    finally:
-        if part is not None:
-            with contextlib.suppress(FileNotFoundError):
-                Path(part).unlink()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(path, "folder") as file:
+        np.savez_compressed(file, **arrays, **header)
 
 
 def load_result(path: str | Path) -> Result:
