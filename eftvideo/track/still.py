@@ -24,7 +24,7 @@ def drop_still(tracks: Tracks, setup: Setup) -> Tracks:
     if not limits.enabled:
         return tracks
     stirs = {t.track_id: unrest(t) for t in tracks.people}
-    moving = {t.shot for t in tracks.people if stirs[t.track_id] > limits.moves}
+    moving = {t.shot for t in tracks.people if limits.moves < stirs[t.track_id] < float("inf")}
 
     def stays(track: Track) -> bool:
         seconds = float(np.ptp(track.time_s)) if len(track) else 0.0

@@ -48,6 +48,7 @@ def test_who_never_stirs_goes_where_somebody_moves():
         pytest.param((somebody(1), somebody(2, stirs=0.003)), id="nobody moves"),
         pytest.param((somebody(1, num=30), somebody(2, stirs=0.05)), id="seen for a second"),
         pytest.param((somebody(1, looked=False), somebody(2, stirs=0.05)), id="nobody looked"),
+        pytest.param((somebody(1), somebody(2, looked=False)), id="who moves is not known"),
     ],
 )
 def test_who_stays(people):
