@@ -77,9 +77,12 @@ class LandmarkLook:
             self.forget()
             return people
         ids = people.track_id.tolist()
-        seen = self._looked([image] * len(ids), people, [self._next.get(i) for i in ids])
+        warm = [self._next.get(i) for i in ids]
+        seen = self._looked([image] * len(ids), people, warm)
         trusted = self._trusted(seen.landmarks, people)
-        unsure = np.flatnonzero(~trusted)
+        # Of somebody alone who was looked at anew a second look shows the same again.
+        other_view = len(ids) > 1 or warm[0] is not None
+        unsure = np.flatnonzero(~trusted & other_view)
         if len(unsure):
             painted = [_painted(image, people.xyxy, i) for i in unsure.tolist()]
             again = self._looked(painted, people.select(unsure), [None] * len(unsure))

@@ -163,6 +163,4 @@ def _taken(value: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def _landmarks(track: Track, which: np.ndarray, around: np.ndarray) -> np.ndarray:
     """(T, 1 + C, 33, 7) as in `Crops`, but px: of sightings `which` (T,) and `around` (T, C)."""
-    seen = track.landmarks
-    numbers = np.concatenate([seen.points2d, seen.points3d], axis=-1)
-    return _taken(numbers, np.concatenate([which[:, None], around], axis=1))
+    return _taken(track.landmarks.numbers, np.concatenate([which[:, None], around], axis=1))

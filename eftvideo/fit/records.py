@@ -55,7 +55,7 @@ def crops_again(fits: Fits, setup: Setup) -> Crops:
             bodies.crop_size_px,
             bodies.focal_length_px,
             seen.keypoints,
-            np.concatenate([seen.landmarks.points2d, seen.landmarks.points3d], axis=-1)[:, None],
+            seen.landmarks.numbers[:, None],
         )
     )
     image_size = center.new_tensor([float(v) for v in setup.camera.size_px])

@@ -43,6 +43,11 @@ class Landmarks:
         seen = self.points2d[..., 2:3] * self.points2d[..., 3:4]
         return np.concatenate([self.points2d[..., :2], seen], axis=-1)
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """(N, 33, 7) `points2d`, then `points3d`: as `Crops.landmarks`, but px."""
+        return np.concatenate([self.points2d, self.points3d], axis=-1)
+
     def select(self, index: np.ndarray) -> Landmarks:
         """The sightings at `index` (a mask or indices)."""
         return Landmarks(*(v[index] for v in vars(self).values()))

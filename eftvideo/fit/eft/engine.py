@@ -37,7 +37,8 @@ class Engine:
         crops = batch.crops
         with torch.no_grad():
             initial_px, self.initial_limbs = projected(setup.body, self.initial.prediction, crops)
-        self.crops = replace(crops, context=None, image=None)
+        own = None if crops.landmarks is None else crops.landmarks[:, :1]
+        self.crops = replace(crops, context=None, image=None, landmarks=own)
         self.weight = losses.joint_weights(crops.evidence[..., 2], setup)
         self.robust_px = losses.robust_scale_px(initial_px, crops, self.weight, self.eft.robust_px)[
             :, None
