@@ -2,10 +2,12 @@
 
 python benchmarks/synthetic.py --poses POSES.npz [--methods regress,eft-warm] [--json FILE]
 
-Four sets, drawn with fixed seeds: `typical` (the errors measured on the detector), `steady` (more
-of them stays, and less changes: what the lifters up to ef96ead were trained on), `occluded`
-(something in front of part of everybody) and `truncated` (people larger than the picture). Each
-clip is one person before a camera of known focal length. Figures are those of `eftvideo eval`
+Sets, drawn with fixed seeds: `typical` (the errors measured on detector and landmark network),
+`steady` (more of the detector's stays, and less changes: what the lifters up to ef96ead were
+trained on), `occluded` (something in front of part of everybody), `truncated` (people larger than
+the picture), and `typical` with witnesses left out: `keypoints` (the detector alone), `landmarks`
+(without its keypoints), `no_places` and `no_metres` (without the network's points in the picture,
+or its metres). Each clip is one person before a camera of known focal length. Figures are those of `eftvideo eval`
 (docs/protocols.md) over the 12 limb joints: "2D true" to the true keypoints, "2D seen" to the
 detected ones, px of a 224 px crop; accelerations in m/s^2; CPU time per person-frame of fitting.
 """
@@ -17,6 +19,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,9 +37,10 @@ from eftvideo.regressors._load import load_regressor
 from eftvideo.results.result import Result
 from eftvideo.setup import Setup
 from eftvideo.track import mend_left_right, soften_outliers
+from eftvideo.train.synthetic.examples import ErrorConfig
 from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
-from eftvideo.types import Detections, FrameDetections
+from eftvideo.types import Detections, FrameDetections, Landmarks
 from eftvideo.types.track import Tracks
 
 STEADY = NoiseConfig(
@@ -45,29 +49,60 @@ STEADY = NoiseConfig(
     jitter_new=0.0,
     jitter_time_s=0.15,
 )
-SETS = {
+SETS: dict[str, dict[str, Any]] = {
     "typical": {},
-    "steady": {"noise": STEADY},
-    "occluded": {"noise": NoiseConfig(occluder=1.0)},
+    "keypoints": {},
+    "landmarks": {},
+    "no_places": {},
+    "no_metres": {},
+    "steady": {"noise": ErrorConfig(STEADY)},
+    "occluded": {"noise": ErrorConfig(NoiseConfig(occluder=1.0))},
     "truncated": {"scene": SceneConfig(person_size=(1.3, 2.2))},
 }
+
+
+def without(data: Sequences, name: str) -> Sequences:
+    """The sequences without the witness that the set `name` lacks."""
+    if name == "keypoints":
+        return replace(data, looks=None)
+    if name == "landmarks":
+        seen = replace(data.seen, keypoints=data.seen.keypoints * torch.tensor([1.0, 1.0, 0.0]))
+        return replace(data, seen=seen)
+    lost = {"no_places": slice(0, 4), "no_metres": slice(4, 7)}.get(name)
+    if lost is None or data.looks is None:
+        return data
+    looks = data.looks.clone()
+    looks[..., lost] = 0.0
+    return replace(data, looks=looks)
 
 
 def tracks_of(data: Sequences, i: int, setup: Setup) -> Tracks:
     """What the detector says of person i, with left and right mended as the program does."""
     frames = []
     for t in range(data.num_frames):
-        there = bool(data.seen.found[i, t]) and bool((data.seen.keypoints[i, t, :, 2] > 0.3).any())
+        landmarks = looks_of(data, i, t)
+        seen = bool((data.seen.keypoints[i, t, :, 2] > 0.3).any()) or bool(landmarks.score[0])
+        there = bool(data.seen.found[i, t]) and seen
         people = Detections(
             data.seen.xyxy[i, t : t + 1].numpy(),
             np.ones(1, np.float32),
             data.seen.keypoints[i, t : t + 1].numpy(),
             np.ones(1, np.int64),
+            landmarks,
         )
         frames.append(
             FrameDetections(t, t / FPS, people if there else Detections.empty(), is_cut=False)
         )
     return mend_left_right(Tracks.gather(frames), setup)
+
+
+def looks_of(data: Sequences, i: int, frames: int | slice) -> Landmarks:
+    """What the landmark network says of person i in a frame, or in several."""
+    if data.looks is None:
+        return Landmarks.none(len(np.atleast_1d(np.arange(data.num_frames)[frames])))
+    seen = data.looks[i, frames].reshape(-1, 33, 7).numpy()
+    score = (np.abs(seen).max(axis=(1, 2)) > 0).astype(np.float32)
+    return Landmarks(seen[..., :4], seen[..., 4:], score)
 
 
 def camera_of(data: Sequences, i: int) -> Camera:
@@ -137,6 +172,7 @@ def main() -> None:
             seed=args.seed,
             **SETS[name],
         )
+        data = without(data, name)
         print_header(f"{name}, {len(data.names)} clips")
         out[name] = {}
         for way, cfg in ways.items():
