@@ -7,9 +7,10 @@ Sets, drawn with fixed seeds: `typical` (the errors measured on detector and lan
 trained on), `occluded` (something in front of part of everybody), `truncated` (people larger than
 the picture), and `typical` with witnesses left out: `keypoints` (the detector alone), `landmarks`
 (without its keypoints), `no_places` and `no_metres` (without the network's points in the picture,
-or its metres). Each clip is one person before a camera of known focal length. Figures are those of `eftvideo eval`
-(docs/protocols.md) over the 12 limb joints: "2D true" to the true keypoints, "2D seen" to the
-detected ones, px of a 224 px crop; accelerations in m/s^2; CPU time per person-frame of fitting.
+or its metres). Each clip is one person before a camera of known focal length. Figures are those of
+`eftvideo eval` (docs/protocols.md) over the 12 limb joints: "2D true" to the true keypoints, "2D
+seen" to the seen ones, px of a 224 px crop; accelerations in m/s^2; CPU time per person-frame of
+fitting.
 """
 
 from __future__ import annotations
