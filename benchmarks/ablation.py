@@ -10,8 +10,8 @@ fitted with everybody else in the picture), and clips without truth (`real`). FO
 beam_cam01.mp4 to beam_cam04.mp4, beam_calibration.qca.txt, bikes.mp4, sports2d_demo.mp4 and
 tennis.mp4.
 
-What was detected is kept in the work folder as plain arrays, for each clip in four ways: with and
-without the search for lost people, with and without the second look. Figures are added to a JSON
+What was detected is kept in the work folder as plain arrays, for each clip in six ways: whole, with
+each switch of detection off, with all of them off. Figures are added to a JSON
 file as they come; what is in it is not run again (another --json, or --fresh, after the program has
 changed). --table prints it. `ablation_path.py` is the one file that knows the package's main path.
 """
@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ablation_cases import LOOK, QUICK, RECOVER, Case, make_cases
+from ablation_cases import QUICK, Case, make_cases
 from ablation_path import run_path
 from ablation_raw import num_added, num_changed
-from ablation_switches import CANNOT, SWITCHES, Settings
+from ablation_switches import CANNOT, DETECT, SWITCHES, Settings
 from ablation_table import FULL, NONE, print_tables
 
 Cells = dict[str, dict[str, dict[str, Any]]]
@@ -61,12 +61,14 @@ def run_case(case: Case, chosen: dict[str, Settings], have: dict[str, Any]) -> d
 
 
 def _detected(case: Case, settings: Settings) -> dict[str, int]:
-    """How often the two corrections of detection acted."""
+    """How often the corrections of detection acted."""
     raw = case.raw(settings)
-    others = {name: case.raw({**settings, name: False}) for name in (RECOVER, LOOK)}
+    recover, turned, look, _ = DETECT
+    others = {name: case.raw({**settings, name: False}) for name in (recover, turned, look)}
     return {
-        RECOVER: num_added(raw, others[RECOVER]),
-        LOOK: num_changed(raw, others[LOOK]),
+        recover: num_added(raw, others[recover]),
+        turned: num_added(raw, others[turned]),
+        look: num_changed(raw, others[look]),
     }
 
 

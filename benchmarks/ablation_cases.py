@@ -11,11 +11,11 @@ from ablation_beam import athlete_rows, beam_truth
 from ablation_figures import Figures, against_truth, before_cameras, of_clip
 from ablation_path import detect
 from ablation_raw import Raw, load_raw, save_raw
-from ablation_switches import SWITCHES, Settings
+from ablation_switches import DETECT, SWITCHES, Settings
 from rendered import CLIPS, draw_clip, first_picture
 from rendered import FPS as DRAWN_FPS
 from sequences import FPS, NUM_FRAMES, Sequences, draw_sequences
-from synthetic import truth_of
+from synthetic import looks_of, truth_of
 
 from eftvideo.bodies import load_body
 from eftvideo.evaluate.bodies import Bodies
@@ -24,7 +24,6 @@ from eftvideo.evaluate.truth import load_truth
 from eftvideo.results.result import Result
 from eftvideo.train.synthetic.motions import MotionLibrary
 
-RECOVER, LOOK = SWITCHES[:2]
 EVERY = 2
 """Every second held-out sequence of `synthetic.py`: ten of them."""
 BEAM = ("beam_cam01", "beam_cam02", "beam_cam03", "beam_cam04")
@@ -65,13 +64,16 @@ def _synthetic(poses: Path, num: int | None) -> Iterator[Case]:
             truth = truth_of(data, i)
             return against_truth(lambda r: evaluate(r, truth, "limbs12", gate=2.0), result)
 
-        yield Case("synthetic", data.names[i], lambda _, i=i: _observed(data, i), score)
+        yield Case("synthetic", data.names[i], lambda s, i=i: _observed(data, i, s), score)
 
 
-def _observed(data: Sequences, i: int) -> Raw:
-    """Person i as a detector and a tracker would tell it: one track."""
+def _observed(data: Sequences, i: int, settings: Settings) -> Raw:
+    """Person i as a detector, a tracker and the landmark network would tell it: one track."""
     keypoints, xyxy = data.seen.keypoints[i].numpy(), data.seen.xyxy[i].numpy()
-    there = data.seen.found[i].numpy() & (keypoints[..., 2] > 0.3).any(1)
+    asked = settings[DETECT[3]]
+    looks = looks_of(data if asked else replace(data, looks=None), i, slice(None))
+    seen_at_all = (keypoints[..., 2] > 0.3).any(1) | (looks.score > 0)
+    there = data.seen.found[i].numpy() & seen_at_all
     width, height = (int(v) for v in data.image_size_px[i])
     num, seen = data.num_frames, int(there.sum())
     return Raw(
@@ -88,6 +90,10 @@ def _observed(data: Sequences, i: int) -> Raw:
         score=np.ones(seen, np.float32),
         keypoints=keypoints[there],
         track_id=np.ones(seen, np.int64),
+        points2d=looks.points2d[there],
+        points3d=looks.points3d[there],
+        landmark_score=looks.score[there],
+        person=looks.person[there],
     )
 
 
@@ -139,8 +145,8 @@ def _kept(clip: Path, name: str, end_s: float | None, work: Path) -> Callable[[S
     """Detections as the two `detect` switches say, each made once and kept in `work`."""
 
     def raw(settings: Settings) -> Raw:
-        way = "recover" if settings[RECOVER] else "plain", "look" if settings[LOOK] else "once"
-        path = work / f"raw_{name}_{'_'.join(way)}.npz"
+        off = [name.split(".")[1] for name in DETECT if not settings[name]]
+        path = work / f"raw_{name}_{'_'.join(['no', *off]) if off else 'whole'}.npz"
         if not path.exists():
             print(f"detecting {path.stem}", flush=True)
             save_raw(path, detect(clip, end_s, settings))

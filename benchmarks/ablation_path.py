@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from ablation_raw import Raw
-from ablation_switches import Settings
+from ablation_switches import DETECT, Settings
 
 from eftvideo.bodies import BodyModel, load_body
 from eftvideo.config import DrawConfig, RunConfig
@@ -33,7 +33,8 @@ from eftvideo.results.result import Result
 from eftvideo.setup import Setup
 from eftvideo.track import drop_unseen, mend_left_right, soften_outliers
 from eftvideo.track.link import drop_unlikely, join_pieces, merge_duplicates, renumber
-from eftvideo.types import REJECTED, Detections, FrameDetections
+from eftvideo.track.still import drop_still
+from eftvideo.types import REJECTED, Detections, FrameDetections, Landmarks
 from eftvideo.types.track import Tracks
 from eftvideo.types.track_fit import Fits
 from eftvideo.video.reader import open_video
@@ -44,7 +45,7 @@ CFG = RunConfig(draw=DrawConfig(enabled=False), device="cpu")
 TRACK_STEPS: dict[str, Callable[[Tracks, Setup], Tracks]] = {
     "track.merge.enabled": merge_duplicates,
     "track.join.enabled": join_pieces,
-    "track.unlikely.enabled": drop_unlikely,
+    "track.unlikely.enabled": lambda tracks, setup: drop_still(drop_unlikely(tracks, setup), setup),
     "": lambda tracks, _: renumber(tracks),
     "track.left_right.enabled": mend_left_right,
     "track.outliers.enabled": soften_outliers,
@@ -55,7 +56,12 @@ _LOADED: list[tuple[BodyModel, Regressor]] = []
 
 def config(settings: Settings) -> RunConfig:
     """The program's configuration with some corrections off."""
-    return set_values(CFG, [f"{name}={on}" for name, on in settings.items()])
+    given = {name: str(on) for name, on in settings.items()}
+    if not settings.get(DETECT[3], True):
+        given[DETECT[3]] = "off"
+    else:
+        given.pop(DETECT[3], None)
+    return set_values(CFG, [f"{name}={value}" for name, value in given.items()])
 
 
 def detect(clip: Path, end_s: float | None, settings: Settings) -> Raw:
@@ -80,6 +86,7 @@ def detect(clip: Path, end_s: float | None, settings: Settings) -> Raw:
         np.concatenate([p.confidence for p in people]),
         np.concatenate([p.keypoints for p in people]),
         np.concatenate([p.track_id for p in people]),
+        *vars(Landmarks.cat([p.landmarks for p in people])).values(),
     )
 
 
@@ -128,8 +135,11 @@ def to_frames(raw: Raw) -> list[FrameDetections]:
     frames = []
     for t, end in enumerate(ends):
         rows = slice(int(end - raw.num_people[t]), int(end))
+        landmarks = Landmarks(
+            raw.points2d[rows], raw.points3d[rows], raw.landmark_score[rows], raw.person[rows]
+        )
         people = Detections(
-            raw.xyxy[rows], raw.score[rows], raw.keypoints[rows], raw.track_id[rows]
+            raw.xyxy[rows], raw.score[rows], raw.keypoints[rows], raw.track_id[rows], landmarks
         )
         at, time_s, is_cut = int(raw.frame[t]), float(raw.time_s[t]), bool(raw.is_cut[t])
         frames.append(FrameDetections(at, time_s, people, is_cut))

@@ -38,6 +38,14 @@ class Raw:
     """(N, 17, 3) px, px, score; COCO order."""
     track_id: np.ndarray
     """(N,)"""
+    points2d: np.ndarray
+    """(N, 33, 4) of the landmark network; zeros where it was not asked or not believed."""
+    points3d: np.ndarray
+    """(N, 33, 3)"""
+    landmark_score: np.ndarray
+    """(N,)"""
+    person: np.ndarray
+    """(N,) the same before anything was refused; NaN: not asked."""
 
     @property
     def at(self) -> np.ndarray:

@@ -7,9 +7,15 @@ from collections.abc import Mapping
 Settings = Mapping[str, bool]
 """Which of `SWITCHES` are on."""
 
-SWITCHES = (
+DETECT = (
     "detect.recover.enabled",
+    "detect.turned.enabled",
     "detect.second_look.enabled",
+    "detect.landmarks.network",
+)
+"""Those that act while people are detected."""
+SWITCHES = (
+    *DETECT,
     "track.merge.enabled",
     "track.join.enabled",
     "track.unlikely.enabled",
@@ -25,6 +31,7 @@ SWITCHES = (
 """In the order in which they act."""
 ACTED = {
     "detect.recover.enabled": "sightings",
+    "detect.turned.enabled": "sightings",
     "detect.second_look.enabled": "sightings",
     "track.merge.enabled": "sightings less",
     "track.join.enabled": "tracks less",
@@ -39,7 +46,7 @@ ACTED = {
 }
 """In what it is counted how often each acted."""
 CANNOT = {
-    "synthetic": frozenset(SWITCHES[:5]),
+    "synthetic": frozenset((*DETECT[:3], *SWITCHES[4:7])),
     "drawn": frozenset[str](),
     "beam": frozenset[str](),
     "real": frozenset[str](),
