@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from photos.labels import KINDS, read_photos
-from photos.looks import NETWORKS, load_setups, seen_in
+from photos.looks import LOOKS, NETWORKS, load_setups, seen_in
 from photos.people import People, line
 
 from eftvideo.setup import Setup
@@ -54,10 +54,15 @@ def main() -> None:
     parser.add_argument("lspet", type=Path)
     parser.add_argument("--list", type=Path, default=Path(__file__).with_name("photos_lspet.txt"))
     parser.add_argument("--work", type=Path, default=Path("out/photos"))
+    parser.add_argument("--looks", default=",".join(LOOKS), help="names separated by commas")
+    parser.add_argument("--bodies", help="fit only for these looks; default: for all")
     parser.add_argument("--no-bodies", action="store_true", help="look only, fit nothing")
     args = parser.parse_args()
+    chosen = {"yolo11n", *args.looks.split(",")}
+    if unknown := chosen - LOOKS.keys():
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(LOOKS)}")
     photos = read_photos(args.lspet, args.list.read_text(encoding="utf-8").split())
-    setups = load_setups()
+    setups = {name: setup for name, setup in load_setups().items() if name in chosen}
     looks = {
         name: People.of(photos, everybody)
         for name, everybody in seen_in(photos, setups, args.work).items()
@@ -65,7 +70,8 @@ def main() -> None:
     print(f"{len(photos)} photos; share of people found:")
     for name, people in looks.items():
         print(f"{name:24}{people.found.mean():8.3f}")
-    report(rows_of(looks, {} if args.no_bodies else setups), looks["yolo11n"].found)
+    fitted = args.bodies.split(",") if args.bodies else [] if args.no_bodies else list(setups)
+    report(rows_of(looks, {name: setups[name] for name in fitted}), looks["yolo11n"].found)
 
 
 if __name__ == "__main__":
