@@ -1,9 +1,9 @@
-"""Who stands in front of whom in a frame, by the masks of both.
+"""Who stands in front of whom in a frame, by fitted depths and by the masks of both.
 
-Fitted depths cannot tell: of one picture, size and depth are hardly known. But a mask holds only
-what is seen of a person. Where two bodies overlap in the picture, the pixels are those of the one
-in front, so of two people the one behind is the one of whose body more lies in the other's mask and
-not in the own.
+Of one picture size and depth are hardly known, so depth alone is wrong between a child and an
+adult. A mask holds what is seen of a person: where two overlap, the one behind is the one of whose
+body more lies in the other's mask and not in the own. But alike and close together each mask has
+both people, so masks alone are wrong, too. Both count, over a short time.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from eftvideo.bodies import BodyModel
-from eftvideo.landmarks.masks import shares_at
+from eftvideo.landmarks.masks import near_cells, shares_at
 from eftvideo.renderers import Hidden
 from eftvideo.results.posing import vertices
 from eftvideo.results.result import Result
 from eftvideo.types import Masks
 
+_NEAR_CELLS = 2
+"""Clothes and hair are this near to a body: of 64 cells, of which a person takes about 50."""
+_DEPTH_WEIGHT = 0.5
+"""Of the logarithm of two depths, against the share of a body that is hidden."""
 _WINDOW_S = 0.25
 """Who is in front is told by all frames this near, so that it does not change from one to the next
 and back, nor where a mask is missing."""
@@ -46,28 +50,31 @@ class Behind:
         for row in rows:
             by = np.array([n for n in fronts if n != row and self._hides(n, row, lost)], np.int64)
             if len(by):
-                own = masks.select(np.array([row]))
-                found[int(self._result.track_id[row])] = Hidden(own, masks.select(by))
+                own, front = masks.select(np.array([row])), masks.select(by)
+                hidden = Hidden(own, front, near_bodies(front, self._pixels(by)))
+                found[int(self._result.track_id[row])] = hidden
         return found
 
     def _hides(self, front: int, back: int, lost: dict[tuple[int, int], float]) -> bool:
-        a, b = (int(self._result.track_id[row]) for row in (front, back))
-        hides, hidden = lost.get((b, a), 0.0), lost.get((a, b), 0.0)
-        if hides == hidden:
-            depth = self._result.joints3d[:, 0, 2]
-            return bool(depth[front] < depth[back])
-        return hides > hidden
+        r = self._result
+        a, b = (int(r.track_id[row]) for row in (front, back))
+        hides = lost.get((b, a), 0.0) - lost.get((a, b), 0.0)
+        span = r.time_s[front] + np.array([-1.0, 1.0]) * (_WINDOW_S + 1e-6)
+        about = slice(*np.searchsorted(r.time_s, span))
+        ids, pelvis_m = r.track_id[about], r.joints3d[about, 0, 2].clip(0.1)
+        depth = [np.median(pelvis_m[ids == i]) for i in (a, b)]
+        return bool(hides + _DEPTH_WEIGHT * np.log(depth[1] / depth[0]) > 0.0)
 
     def _lost_about(self, frame: int) -> dict[tuple[int, int], float]:
-        """Shares of bodies that others hide, by the ids of both, summed over the frames about."""
+        """Mean shares of bodies that others hide, by the ids of both, over the frames about."""
         time_s = self._times_s[np.searchsorted(self._frames, frame)]
         about = self._frames[np.abs(self._times_s - time_s) <= _WINDOW_S + 1e-6].tolist()
         self._lost = {f: self._lost[f] if f in self._lost else self._lost_in(f) for f in about}
-        total: dict[tuple[int, int], float] = {}
-        for each in self._lost.values():
-            for pair, share in each.items():
-                total[pair] = total.get(pair, 0.0) + share
-        return total
+        pairs = {pair for each in self._lost.values() for pair in each}
+        return {
+            pair: float(np.mean([each[pair] for each in self._lost.values() if pair in each]))
+            for pair in pairs
+        }
 
     def _lost_in(self, frame: int) -> dict[tuple[int, int], float]:
         """The same of one frame; of pairs of whom both have masks."""
@@ -113,6 +120,13 @@ def hidden_shares(pixels: list[np.ndarray], masks: Masks) -> np.ndarray:
             theirs = shares_at(*each[other], points) > 0.5
             lost[n, other] = (theirs & ~mine).mean() if len(points) else 0.0
     return lost
+
+
+def near_bodies(masks: Masks, pixels: list[np.ndarray]) -> Masks:
+    """What of masks is near the bodies with these vertices, (V, 2) px each."""
+    pairs = zip(masks.region, pixels, strict=True)
+    near = [near_cells(region, points, _NEAR_CELLS) for region, points in pairs]
+    return Masks.of(masks.shares * np.stack(near), masks.region)
 
 
 def _near_others(xyxy: np.ndarray) -> np.ndarray:

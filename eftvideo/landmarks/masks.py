@@ -57,10 +57,30 @@ def cells_of(region: np.ndarray) -> np.ndarray:
     return Region((x, y), side, angle).to_crop / _PER_CELL
 
 
+def near_cells(region: np.ndarray, points: np.ndarray, reach: int) -> np.ndarray:
+    """(64, 64) bool: cells of a region (4,) in which points (K, 2), px of the frame, lie, and those
+    up to `reach` cells from them."""
+    at = _whole_cells(region, points)
+    found = np.zeros((SIDE, SIDE), np.uint8)
+    x, y = at[_inside(at)].T
+    found[y, x] = 1
+    size = 2 * reach + 1
+    return cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))) > 0
+
+
 def shares_at(share: np.ndarray, region: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(K,) of (64, 64) shares in the cells where points (K, 2), px of the frame, lie; else 0."""
+    at = _whole_cells(region, points)
+    inside = _inside(at)
+    x, y = np.where(inside[:, None], at, 0).T
+    return np.where(inside, share[y, x], np.float32(0.0))
+
+
+def _whole_cells(region: np.ndarray, points: np.ndarray) -> np.ndarray:
     to_cells = cells_of(region)
     at = np.floor(points @ to_cells[:, :2].T + to_cells[:, 2])
-    inside = ((at >= 0) & (at < SIDE)).all(axis=1)
-    x, y = np.where(inside[:, None], at, 0.0).astype(np.int64).T
-    return np.where(inside, share[y, x], np.float32(0.0))
+    return at.clip(-1, SIDE).astype(np.int64)
+
+
+def _inside(cells: np.ndarray) -> np.ndarray:
+    return np.asarray(((cells >= 0) & (cells < SIDE)).all(axis=1))

@@ -12,12 +12,17 @@ from eftvideo.types import Masks
 
 @dataclass(frozen=True)
 class Hidden:
-    """Pixels of those in front that are not the person's own."""
+    """Pixels of those in front: all that are near their bodies, and others that are not the own.
+
+    Of two people who overlap each mask often has both, so that it alone does not tell.
+    """
 
     own: Masks
     """The person's mask; none, or all zeros, if it is not known."""
     front: Masks
-    """Those of the people in front, in px of the frame like `own`."""
+    """Those of the people in front."""
+    near: Masks
+    """What of `front` is near the body of whose mask it is."""
     scale: float = 1.0
     """Size of the picture over that of the frame."""
 
@@ -27,8 +32,8 @@ class Hidden:
 
     def part(self, box: tuple[int, int, int, int]) -> np.ndarray:
         """(h, w) uint8 of a part x0, y0, x1, y1 of the picture: 255 where the body is hidden."""
-        own, front = (self._laid(masks, box) for masks in (self.own, self.front))
-        return np.round(255.0 * front * (1.0 - own)).astype(np.uint8)
+        own, front, near = (self._laid(m, box) for m in (self.own, self.front, self.near))
+        return np.round(255.0 * np.maximum(near, front * (1.0 - own))).astype(np.uint8)
 
     def _laid(self, masks: Masks, box: tuple[int, int, int, int]) -> np.ndarray:
         """(h, w) the largest of several masks."""

@@ -9,7 +9,7 @@ import pytest
 
 from eftvideo.config import RerenderConfig, RunConfig
 from eftvideo.config.dotted import set_values
-from eftvideo.draw.behind import Behind, hidden_shares
+from eftvideo.draw.behind import Behind, hidden_shares, near_bodies
 from eftvideo.draw.result import render_result
 from eftvideo.errors import ConfigError
 from eftvideo.geometry.boxes import longer_side
@@ -65,29 +65,46 @@ def test_whose_body_lies_in_the_others_mask():
     assert hidden_shares([np.zeros((0, 2))] * 2, masks).tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
-def test_pixels_of_both_are_not_hidden():
-    """The front's are hidden, but those that the own mask claims too."""
+def test_pixels_of_both_are_hidden_near_the_body_in_front_alone():
+    """Cells 24 to 39 are in both masks; the body in front is in the last ones."""
     own, front = halves(slice(0, 40)), halves(slice(24, 64))
-    hidden = Hidden(own, front).part((0, 0, 100, 100))
-    assert hidden.dtype == np.uint8 and hidden.shape == (100, 100)
-    assert not hidden[5:-5, :60].any() and (hidden[5:-5, 66:95] == 255).all()
-    assert (Hidden(Masks.none(1), front).part((0, 0, 100, 100))[5:-5, 41:95] == 255).all()
-    half = Hidden(own, front).scaled(0.5).part((0, 0, 50, 50))
+    nothing = halves(slice(0, 0))
+    far = Hidden(own, front, nothing).part((0, 0, 100, 100))
+    assert far.dtype == np.uint8 and far.shape == (100, 100)
+    assert not far[5:-5, :60].any() and (far[5:-5, 66:95] == 255).all()
+    near = Hidden(own, front, halves(slice(32, 64))).part((0, 0, 100, 100))
+    assert not near[5:-5, :47].any() and (near[5:-5, 53:95] == 255).all()
+    unknown = Hidden(Masks.none(1), front, nothing).part((0, 0, 100, 100))
+    assert (unknown[5:-5, 41:95] == 255).all()
+    half = Hidden(own, front, nothing).scaled(0.5).part((0, 0, 50, 50))
     assert not half[3:-3, :30].any() and (half[3:-3, 34:47] == 255).all()
+
+
+def test_near_is_two_cells_about_a_body():
+    """Cells of 100 / 64 px: a vertex in cell 32, 32 reaches over five; of the mask, from 32 on."""
+    found = near_bodies(halves(RIGHT), [np.array([[50.5, 50.5], [400.0, 10.0]])])
+    rows, columns = np.nonzero(found.shares[0])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (30, 34, 32, 34)
 
 
 def test_who_is_in_front_is_who_is_seen(finished):
     """All pixels are the second's: the first is behind, whatever the depths."""
     body = body_of(finished.result)
-    for depth in (-0.5, 0.5):
-        made = pushed(finished.result, lambda i, f: part(slice(None) if i == 2 else slice(0)))
-        made.masks.cells[made.track_id == 1, 0, 0] = 1  # a mask that is there, and says nothing
-        made.transl[made.track_id == 2, 2] += depth
+    for depth in (-0.1, 0.1):
+        made = pushed(finished.result, lambda i, f: part(slice(None) if i == 2 else slice(0, 1)))
         made.joints3d[made.track_id == 2, :, 2] += depth
         found = Behind(made, body).of_frame(3)
         assert list(found) == [1]
         row = np.flatnonzero((made.frame == 3) & (made.track_id == 2))
         np.testing.assert_array_equal(found[1].front.cells, made.masks.cells[row])
+
+
+def test_of_masks_that_have_both_people_depth_tells(finished):
+    body = body_of(finished.result)
+    for depth, behind in ((-0.1, [1]), (0.1, [2])):
+        made = pushed(finished.result, lambda i, f: part(slice(None)))
+        made.joints3d[made.track_id == 2, :, 2] += depth
+        assert list(Behind(made, body).of_frame(3)) == behind
 
 
 def test_one_frame_that_says_otherwise_changes_nothing(finished):
@@ -123,6 +140,7 @@ def test_the_clip_stays_where_a_body_is_hidden(finished, tmp_path, draw):
     """The right half of the square is the second's: the first is drawn on the left alone, also
     where only the first is drawn."""
     made = pushed(finished.result, lambda i, f: part(LEFT if i == 1 else RIGHT))
+    made.joints3d[made.track_id == 2, :, 2] *= 0.9
     with open_video(finished.clip) as clip:
         frame = next(f for f in clip if f.index == 3)
     row = np.flatnonzero((made.frame == 3) & (made.track_id == 1))[0]

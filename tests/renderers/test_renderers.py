@@ -274,7 +274,7 @@ def test_what_is_hidden_shows_what_is_farther_and_else_the_picture():
     shares = np.zeros((1, 64, 64))
     shares[:, :, 32:] = 1.0
     front = Masks.of(shares, np.array([[W / 2, H / 2, 100.0, 0.0]]))
-    half = replace(near, hidden=Hidden(Masks.none(1), front))
+    half = replace(near, hidden=Hidden(Masks.none(1), front, front))
     with mesh() as model:
         alone, whole = model.draw(GREY, [half]), model.draw(GREY, [near])
         behind, both = model.draw(GREY, [far]), model.draw(GREY, [half, far])
