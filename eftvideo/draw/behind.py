@@ -19,6 +19,8 @@ from eftvideo.types import Masks
 
 _NEAR_CELLS = 2
 """Clothes and hair are this near to a body: of 64 cells, of which a person takes about 50."""
+_ABOUT_CELLS = 5
+"""What is farther off in somebody's mask is more likely somebody else."""
 _DEPTH_WEIGHT = 0.5
 """Of the logarithm of two depths, against the share of a body that is hidden."""
 _WINDOW_S = 0.25
@@ -51,8 +53,9 @@ class Behind:
             by = np.array([n for n in fronts if n != row and self._hides(n, row, lost)], np.int64)
             if len(by):
                 own, front = masks.select(np.array([row])), masks.select(by)
-                hidden = Hidden(own, front, near_bodies(front, self._pixels(by)))
-                found[int(self._result.track_id[row])] = hidden
+                pixels = self._pixels(by)
+                near, about = (near_bodies(front, pixels, n) for n in (_NEAR_CELLS, _ABOUT_CELLS))
+                found[int(self._result.track_id[row])] = Hidden(own, about, near)
         return found
 
     def _hides(self, front: int, back: int, lost: dict[tuple[int, int], float]) -> bool:
@@ -122,10 +125,10 @@ def hidden_shares(pixels: list[np.ndarray], masks: Masks) -> np.ndarray:
     return lost
 
 
-def near_bodies(masks: Masks, pixels: list[np.ndarray]) -> Masks:
-    """What of masks is near the bodies with these vertices, (V, 2) px each."""
+def near_bodies(masks: Masks, pixels: list[np.ndarray], reach: int) -> Masks:
+    """What of masks is within `reach` cells of the bodies with these vertices, (V, 2) px each."""
     pairs = zip(masks.region, pixels, strict=True)
-    near = [near_cells(region, points, _NEAR_CELLS) for region, points in pairs]
+    near = [near_cells(region, points, reach) for region, points in pairs]
     return Masks.of(masks.shares * np.stack(near), masks.region)
 
 

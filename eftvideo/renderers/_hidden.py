@@ -20,7 +20,7 @@ class Hidden:
     own: Masks
     """The person's mask; none, or all zeros, if it is not known."""
     front: Masks
-    """Those of the people in front."""
+    """Those of the people in front, as far as they may be theirs."""
     near: Masks
     """What of `front` is near the body of whose mask it is."""
     scale: float = 1.0

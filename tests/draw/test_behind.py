@@ -33,19 +33,18 @@ def halves(*columns):
 
 
 def pushed(result, masks_of):
-    """The second person moved onto the first, with the masks that `masks_of` gives of each row."""
+    """The second person as the first one's double, with masks that `masks_of` gives of each row."""
     first, second = (np.flatnonzero(result.track_id == i) for i in (1, 2))
-    boxes = result.bbox_xyxy.copy()
-    boxes[second] = boxes[first]
-    step = result.joints3d[first, :1] - result.joints3d[second, :1]
-    joints, transl = result.joints3d.copy(), result.transl.copy()
-    joints[second] += step
-    transl[second] += step[:, 0]
+    same = {}
+    for name in ("bbox_xyxy", "joints3d", "transl", "global_orient", "body_pose", "betas"):
+        same[name] = getattr(result, name).copy()
+        same[name][second] = same[name][first]
+    boxes = same["bbox_xyxy"]
     side = 1.5 * longer_side(boxes)
     place = np.column_stack([(boxes[:, :2] + boxes[:, 2:]) / 2, side, np.zeros(len(boxes))])
-    shares = np.stack([masks_of(int(i), int(f)) for i, f in zip(result.track_id, result.frame)])  # noqa: B905
-    masks = Masks.of(shares, place)
-    return replace(result, bbox_xyxy=boxes, joints3d=joints, transl=transl, masks=masks)
+    pairs = zip(result.track_id.tolist(), result.frame.tolist(), strict=True)
+    masks = Masks.of(np.stack([masks_of(i, f) for i, f in pairs]), place)
+    return replace(result, **same, masks=masks)
 
 
 def part(columns):
@@ -82,7 +81,7 @@ def test_pixels_of_both_are_hidden_near_the_body_in_front_alone():
 
 def test_near_is_two_cells_about_a_body():
     """Cells of 100 / 64 px: a vertex in cell 32, 32 reaches over five; of the mask, from 32 on."""
-    found = near_bodies(halves(RIGHT), [np.array([[50.5, 50.5], [400.0, 10.0]])])
+    found = near_bodies(halves(RIGHT), [np.array([[50.5, 50.5], [400.0, 10.0]])], 2)
     rows, columns = np.nonzero(found.shares[0])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (30, 34, 32, 34)
 
@@ -96,7 +95,7 @@ def test_who_is_in_front_is_who_is_seen(finished):
         found = Behind(made, body).of_frame(3)
         assert list(found) == [1]
         row = np.flatnonzero((made.frame == 3) & (made.track_id == 2))
-        np.testing.assert_array_equal(found[1].front.cells, made.masks.cells[row])
+        np.testing.assert_array_equal(found[1].front.region, made.masks.region[row])
 
 
 def test_of_masks_that_have_both_people_depth_tells(finished):
