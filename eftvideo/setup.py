@@ -64,6 +64,11 @@ class Setup:
                 f"the body {cfg.body or body.name} has no points for the landmark network's 33: "
                 "use --landmarks off, or another body"
             )
+        if cfg.detect.landmarks.network == "off" and cfg.wants_masks:
+            raise ConfigError(
+                "who stands in front of a body is told by masks of the landmark network: "
+                "give --landmarks heavy or full, or leave out --behind and detect.landmarks.masks"
+            )
         regressor = load_regressor(cfg, device, body)
         return cls(cfg, regressor, body, full_frame_camera(info, cfg), device)
 

@@ -77,6 +77,7 @@ OWNERS = {
         "video.images",
         "detect.close_ups",
         "landmarks.regions",
+        "landmarks.masks",
     },
     "openvino": {"landmarks._openvino"},
     "lap": {"evaluate.match"},

@@ -45,10 +45,11 @@ FIELDS = {
     "--fov-deg": "fov_deg",
     "--no-overlay": "draw.enabled",
     "--draw": "draw.mode",
+    "--behind": "draw.behind",
     "--report": "draw.report",
 }
 """The settings that have an option of their own."""
-_FLAGS = {"--no-overlay": "no", "--report": "yes"}
+_FLAGS = {"--no-overlay": "no", "--behind": "yes", "--report": "yes"}
 """What the options say that take no value."""
 _USUAL = {name: leaf.value for name, leaf in leaves(RunConfig()).items()}
 
@@ -178,6 +179,10 @@ FovDeg = Annotated[
 
 NoOverlay = Annotated[bool, _flag(_OVERLAY, "Write no overlay video.", "--no-overlay")]
 Draw = Annotated[str | None, _option(_OVERLAY, "mesh, skeleton or both", "WHAT", "--draw")]
+Behind = Annotated[
+    bool,
+    _flag(_OVERLAY, "Bodies go behind people who stand in front of them.", "--behind"),
+]
 Report = Annotated[bool, _flag(_OVERLAY, "Write CLIP_report.html too.", "--report")]
 
 Preset = Annotated[

@@ -78,6 +78,13 @@ def register(app: typer.Typer) -> None:
                 show_default=False,
             ),
         ] = "",
+        behind: Annotated[
+            bool,
+            typer.Option(
+                "--behind",
+                help="Bodies go behind people who stand in front of them, in the overlay.",
+            ),
+        ] = False,
         plain: Annotated[
             bool, typer.Option("--plain", help="On plain ground in the place of the clip.")
         ] = _D.plain,
@@ -112,6 +119,7 @@ def register(app: typer.Typer) -> None:
             cfg = RerenderConfig(
                 views=_words(views),
                 draw=_words(draw),
+                behind=behind or None,
                 plain=plain,
                 track_ids=tuple(track_id or ()),
                 frames=frame_numbers(frames),

@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
         fov_deg: options.FovDeg = None,
         no_overlay: options.NoOverlay = False,
         draw: options.Draw = None,
+        behind: options.Behind = False,
         report: options.Report = False,
         preset: options.Preset = None,
         config: options.ConfigFile = None,

@@ -141,6 +141,8 @@ class LandmarkConfig:
     """Of the smaller of box and landmarks' extent, so much must lie in the other."""
     min_iou: Share = 0.2
     """Box and landmarks' extent must overlap so much."""
+    masks: bool = False
+    """Keep which pixels are each person's; `draw.behind` switches them on too."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class DrawConfig:
     """Bodies, the detector's keypoints, or both."""
     opacity: Share = 0.85
     """How much a body hides of the picture."""
+    behind: bool = False
+    """Leave out of a body what somebody in front of it hides, by the masks of both."""
     crf: Annotated[int, Range(0, 51)] = 18
     """libx264 quality; 18 looks like the source."""
     preset: X264Preset = "veryfast"
@@ -40,6 +42,8 @@ class RerenderConfig:
     """Pictures of the grid: those of `draw.views.VIEWS`."""
     draw: tuple[str, ...] = ()
     """How people are drawn: those of `draw.people.LAYERS`; empty: as the run drew them."""
+    behind: bool | None = None
+    """Bodies go behind whoever stands in front of them, in the overlay; None: as the run did."""
     plain: bool = False
     """Plain ground in the place of the clip's pictures."""
     track_ids: tuple[int, ...] = ()

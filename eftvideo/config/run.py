@@ -47,6 +47,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         check(self)
 
+    @property
+    def wants_masks(self) -> bool:
+        """Whether the landmark network is to make masks."""
+        return self.detect.landmarks.masks or self.draw.behind
+
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, as they come back from JSON."""
         return json.loads(json.dumps(asdict(self)))

@@ -18,10 +18,11 @@ import torch
 from eftvideo.geometry.boxes import inside, iou, longer_side
 from eftvideo.geometry.skeletons import COCO17, LANDMARK33, select
 from eftvideo.landmarks.look import look
+from eftvideo.landmarks.masks import small_masks
 from eftvideo.landmarks.regions import Region, region_from_keypoints
 from eftvideo.landmarks.runtime import Looker
 from eftvideo.setup import Setup
-from eftvideo.types import Detections, Landmarks
+from eftvideo.types import Detections, Landmarks, Masks
 
 _COCO = select(COCO17, LANDMARK33)
 _PAINT = 114
@@ -30,13 +31,15 @@ _PAINT = 114
 def load_landmark_look(setup: Setup) -> LandmarkLook | None:
     """The second stage, or None where it is off.
 
+    Masks are made where they are asked for, or needed to draw.
+
     Raises:
         WeightsNotFoundError, WeightsCorruptError: the network's file.
     """
     kind = setup.cfg.detect.landmarks.network
     if kind == "off":
         return None
-    return LandmarkLook(setup, Looker(kind, torch.device(setup.device)))
+    return LandmarkLook(setup, Looker(kind, torch.device(setup.device), setup.cfg.wants_masks))
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class _Seen:
 
     landmarks: Landmarks
     next_regions: Sequence[Region]
+    masks: Masks
 
     def put(self, rows: np.ndarray, some: _Seen) -> _Seen:
         """The same with `some` (n people) in the place of `rows` (n,)."""
@@ -52,7 +56,8 @@ class _Seen:
         index[rows] = len(index) + np.arange(len(rows))
         regions = [*self.next_regions, *some.next_regions]
         both = Landmarks.cat([self.landmarks, some.landmarks])
-        return _Seen(both.select(index), [regions[i] for i in index])
+        masks = Masks.cat([self.masks, some.masks])
+        return _Seen(both.select(index), [regions[i] for i in index], masks.select(index))
 
 
 class LandmarkLook:
@@ -68,7 +73,7 @@ class LandmarkLook:
         self._next.clear()
 
     def at(self, image: np.ndarray, people: Detections) -> Detections:
-        """The same people with their landmarks.
+        """The same people with their landmarks, and their masks if the looker makes any.
 
         Args:
             image: (H, W, 3) RGB uint8. people: tracked, of the next frame.
@@ -90,7 +95,8 @@ class LandmarkLook:
             trusted = self._trusted(seen.landmarks, people)
         regions = zip(ids, seen.next_regions, trusted, strict=True)
         self._next = {i: region for i, region, ok in regions if ok}
-        return replace(people, landmarks=_believed(seen.landmarks, trusted))
+        masks = replace(seen.masks, cells=seen.masks.cells * trusted[:, None, None])
+        return replace(people, landmarks=_believed(seen.landmarks, trusted), masks=masks)
 
     def confirm(self, image: np.ndarray, people: Detections) -> tuple[np.ndarray, np.ndarray]:
         """What is seen of people who are not followed yet; nothing of it is remembered.
@@ -120,7 +126,9 @@ class LandmarkLook:
 
     def _look(self, images: Sequence[np.ndarray], regions: Sequence[Region]) -> _Seen:
         looks = look(self._looker, images, regions)
-        return _Seen(looks.landmarks, looks.next_regions)
+        num = len(looks)
+        masks = Masks.none(num) if looks.mask is None else small_masks(looks.mask, looks.regions)
+        return _Seen(looks.landmarks, looks.next_regions, masks)
 
     def _trusted(self, seen: Landmarks, people: Detections) -> np.ndarray:
         """(N,) bool: a person, in the box, and nobody else's."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from eftvideo.bodies import BodyModel
 from eftvideo.config import DrawConfig, RerenderConfig
+from eftvideo.draw.behind import Behind
 from eftvideo.draw.people import DrawnPeople, make_layers
 from eftvideo.draw.views import View, fit_ground, floor_lines, make_view
 from eftvideo.renderers import DrawnPerson
@@ -66,13 +67,16 @@ class Panel:
         return image
 
     def _seen(self, person: DrawnPerson) -> DrawnPerson:
+        if not self._on_clip:
+            person = replace(person, hidden=None)
         if self.name != "overlay":
             return self._view.person(person)
         if self._scale == 1.0 or person.keypoints2d is None:
             return person
+        hidden = person.hidden and person.hidden.scaled(self._scale)
         scaled = person.keypoints2d * np.array([self._scale, self._scale, 1.0], np.float32)
         focal = person.focal_length_px * self._scale
-        return replace(person, keypoints2d=scaled, focal_length_px=focal)
+        return replace(person, keypoints2d=scaled, focal_length_px=focal, hidden=hidden)
 
     def _ground_picture(self) -> np.ndarray:
         if self._still is None:
@@ -126,7 +130,12 @@ class Grid:
         """Width and height of the whole, px."""
         self._panel_size = (width, height)
         trail_s = cfg.trail_s if "trails" in cfg.draw else None
-        self._people = DrawnPeople(result, body, trail_s)
+        wanted = render.behind if cfg.behind is None else cfg.behind
+        # Who is not drawn may yet stand in front.
+        behind = Behind(result, body) if wanted and result.masks.asked else None
+        if cfg.track_ids:
+            result = result.select(np.isin(result.track_id, cfg.track_ids))
+        self._people = DrawnPeople(result, body, trail_s, behind)
         self._stack = ExitStack()
         self._panels = [
             self._stack.enter_context(Panel(name, self._panel_size, result, body, cfg, render))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 
 from eftvideo import plugins
 from eftvideo.bodies import BodyModel
 from eftvideo.config import DrawConfig
+from eftvideo.draw.behind import Behind
 from eftvideo.errors import MissingDependencyError
 from eftvideo.geometry.skeletons import SMPL24
 from eftvideo.renderers import DrawnPerson, Renderer, track_colour
@@ -87,16 +89,25 @@ class DrawnPeople:
         result: whom to draw.
         body: the model that the result was made with.
         trail_s: trails show this much of the past, seconds; None: there are none.
+        behind: tells what is hidden of whom; None: nothing is.
     """
 
-    def __init__(self, result: Result, body: BodyModel, trail_s: float | None = None) -> None:
-        self._result, self._body, self._trail_s = result, body, trail_s
+    def __init__(
+        self,
+        result: Result,
+        body: BodyModel,
+        trail_s: float | None = None,
+        behind: Behind | None = None,
+    ) -> None:
+        self._result, self._body, self._trail_s, self._behind = result, body, trail_s, behind
         self._posed: dict[int, np.ndarray] = {}
 
     def of_frame(self, frame: int) -> list[DrawnPerson]:
         """The people of one frame, by its index in the file."""
         first, end = np.searchsorted(self._result.frame, [frame, frame + 1])
-        return [self._person(row) for row in range(first, end)]
+        hidden = self._behind.of_frame(frame) if self._behind and end > first else {}
+        people = [self._person(row) for row in range(first, end)]
+        return [replace(p, hidden=hidden.get(p.track_id)) for p in people]
 
     def _person(self, row: int) -> DrawnPerson:
         r = self._result

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import numpy as np
-
 from eftvideo.bodies import BodyModel
 from eftvideo.config import ClipConfig, DrawConfig, RerenderConfig
 from eftvideo.config.old_names import part_of
@@ -59,15 +57,19 @@ def render_result(
     render = part_of(result.config, "draw", DrawConfig)
     cfg = dataclasses.replace(cfg, draw=cfg.draw or drawn_by_run(render))
     check(cfg)
+    if cfg.behind and len(result) and not result.masks.asked:
+        raise ConfigError(
+            "this result has no masks, which tell who is in front: run the clip again with --behind"
+        )
     with open_for(result, clip) as frames:
         check_frames(cfg.frames, frames)
-        shown = _people(result, cfg.track_ids)
+        _check_people(result, cfg.track_ids)
         model = body_of(result, body)
         name = stem or Path(clip).stem
         if cfg.output != "png":
             name = f"{name}_render.{cfg.output}"
         target = make_folder(Path(out_dir)) / name
-        return _draw(frames, shown, model, cfg, render, target, progress)
+        return _draw(frames, result, model, cfg, render, target, progress)
 
 
 def draw_result(
@@ -160,11 +162,8 @@ def open_for(result: Result, clip: str | Path) -> VideoReader:
     return reader
 
 
-def _people(result: Result, track_ids: tuple[int, ...]) -> Result:
-    if not track_ids:
-        return result
+def _check_people(result: Result, track_ids: tuple[int, ...]) -> None:
     unknown = sorted(set(track_ids) - set(result.track_ids))
     if unknown:
         ids = ", ".join(map(str, result.track_ids)) or "none"
         raise ConfigError(f"no track {unknown[0]} in this result: choose from {ids}")
-    return result.select(np.isin(result.track_id, track_ids))

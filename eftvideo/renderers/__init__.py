@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from eftvideo.renderers._hidden import Hidden
 from eftvideo.renderers._palette import Colour, track_colour
 from eftvideo.renderers._protocol import DrawnPerson, Renderer
 
-__all__ = ["Colour", "DrawnPerson", "Renderer", "track_colour"]
+__all__ = ["Colour", "DrawnPerson", "Hidden", "Renderer", "track_colour"]

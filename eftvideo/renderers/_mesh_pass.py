@@ -9,7 +9,7 @@ of multisampling.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from OpenGL import GL
@@ -51,9 +51,26 @@ void main() {
 _FRAGMENT_SHADER = """
 #version 330 core
 noperspective in vec3 lit;
+uniform sampler2D hidden;
+uniform vec2 size;  // of what is drawn, px
 out vec4 pixel;
-void main() { pixel = vec4(lit, 1.0); }
+void main() {
+    float seen = 1.0 - texture(hidden, gl_FragCoord.xy / size).r;
+    if (seen < 0.002) discard;  // what is farther away may be seen there
+    pixel = vec4(lit * seen, seen);
+}
 """
+
+
+class Placed(NamedTuple):
+    """One of the uploaded bodies, as it is drawn."""
+
+    place: int
+    """Which of them."""
+    colour: Colour
+    focal_length_px: float
+    hidden: np.ndarray | None
+    """(h, w) uint8 of the box: 255 where somebody in front hides it; None: nowhere."""
 
 
 class MeshPass:
@@ -81,10 +98,13 @@ class MeshPass:
         self._framebuffer = 0
         self._renderbuffers: list[int] = []
         self._program = _link(_VERTEX_SHADER, _FRAGMENT_SHADER)
-        self._scale, self._shift, self._near, self._colour = (
+        self._scale, self._shift, self._near, self._colour, self._drawn_size = (
             gl.glGetUniformLocation(self._program, name)
-            for name in ("scale", "shift", "near", "colour")
+            for name in ("scale", "shift", "near", "colour", "size")
         )
+        self._nothing, self._some = gl.glGenTextures(2)
+        for texture in (self._nothing, self._some):
+            _set_texture(texture, np.zeros((1, 1), np.uint8))
         self._array = gl.glGenVertexArrays(1)
         self._vertices, self._indices = gl.glGenBuffers(2)
         gl.glBindVertexArray(self._array)
@@ -113,7 +133,7 @@ class MeshPass:
 
     def draw(
         self,
-        people: list[tuple[int, Colour, float]],
+        people: list[Placed],
         box: tuple[int, int, int, int],
         size: tuple[int, int],
     ) -> np.ndarray:
@@ -121,7 +141,7 @@ class MeshPass:
         until the next call.
 
         Args:
-            people: (place in the uploaded bodies, colour, focal length in px) of each.
+            people: who is in it.
             box: x0, y0, x1, y1 of the picture.
             size: (w, h) at which the box is drawn.
         """
@@ -140,11 +160,13 @@ class MeshPass:
         gl.glReadPixels(0, 0, *size, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, pixels)
         return pixels
 
-    def _draw_people(
-        self, people: list[tuple[int, Colour, float]], box: tuple[int, int, int, int]
-    ) -> None:
+    def _draw_people(self, people: list[Placed], box: tuple[int, int, int, int]) -> None:
         x0, y0, x1, y1 = box
-        for place, colour, focal_px in people:
+        for place, colour, focal_px, hidden in people:
+            if hidden is None:
+                gl.glBindTexture(gl.GL_TEXTURE_2D, self._nothing)
+            else:
+                _set_texture(self._some, hidden)
             gl.glUniform2f(self._scale, 2.0 * focal_px / (x1 - x0), 2.0 * focal_px / (y1 - y0))
             gl.glUniform3f(self._colour, *colour)
             gl.glDrawElementsBaseVertex(
@@ -152,9 +174,7 @@ class MeshPass:
                 place * self._num_vertices,
             )
 
-    def _draw_hidden(
-        self, people: list[tuple[int, Colour, float]], box: tuple[int, int, int, int]
-    ) -> None:
+    def _draw_hidden(self, people: list[Placed], box: tuple[int, int, int, int]) -> None:
         """Fills the depth buffer only, a little farther away, so that edges are not cut by it."""
         gl.glColorMask(False, False, False, False)
         gl.glEnable(gl.GL_POLYGON_OFFSET_FILL)
@@ -175,12 +195,14 @@ class MeshPass:
         gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
         gl.glUseProgram(self._program)
         gl.glUniform1f(self._near, self._near_m)
+        gl.glUniform2f(self._drawn_size, width, height)
         gl.glBindVertexArray(self._array)
 
     def close(self) -> None:
         """Frees what is on the GPU."""
         self._free_target()
         gl.glDeleteBuffers(2, [self._vertices, self._indices])
+        gl.glDeleteTextures([self._nothing, self._some])
         gl.glDeleteVertexArrays(1, [self._array])
         gl.glDeleteProgram(self._program)
 
@@ -214,6 +236,24 @@ class MeshPass:
             gl.glDeleteRenderbuffers(len(self._renderbuffers), self._renderbuffers)
         self._renderbuffers = []
         self._target_size = (0, 0)
+
+
+def _set_texture(texture: int, values: np.ndarray) -> None:
+    """Bind a texture and give it values (h, w) uint8, which are read between their middles."""
+    height, width = values.shape
+    gl.glBindTexture(gl.GL_TEXTURE_2D, texture)
+    for name, value in (
+        (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR),
+        (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
+        (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE),
+        (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
+    ):
+        gl.glTexParameteri(gl.GL_TEXTURE_2D, name, value)
+    gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
+    gl.glTexImage2D(
+        *(gl.GL_TEXTURE_2D, 0, gl.GL_R8, width, height, 0, gl.GL_RED, gl.GL_UNSIGNED_BYTE),
+        np.ascontiguousarray(values),
+    )
 
 
 def _link(vertex_source: str, fragment_source: str) -> int:

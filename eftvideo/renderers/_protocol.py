@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from eftvideo.renderers._hidden import Hidden
 from eftvideo.renderers._palette import Colour, track_colour
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Colour", "DrawnPerson", "Renderer", "track_colour"]
+__all__ = ["Colour", "DrawnPerson", "Hidden", "Renderer", "track_colour"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class DrawnPerson:
     """(T, K, 3) where K joints were, oldest first, metres, camera frame."""
     caption: str = ""
     """Words above the head."""
+    hidden: Hidden | None = None
+    """What others hide of the body; None: nothing."""
 
 
 class Renderer(Protocol):

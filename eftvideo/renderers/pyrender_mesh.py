@@ -53,7 +53,9 @@ class Model:
         self._normals: VertexNormals | None = None
         self._gl = context()
         # PyOpenGL binds to a platform when imported, so not before the context has chosen one.
-        from eftvideo.renderers._mesh_pass import MeshPass
+        from eftvideo.renderers._mesh_pass import MeshPass, Placed
+
+        self._placed = Placed
 
         with self._gl.current():
             self._pass = MeshPass(self._faces, width_px, height_px, NEAR_M, self.edges_only)
@@ -82,7 +84,10 @@ class Model:
         with self._gl.current():
             self._pass.upload(np.stack(bodies))
             for members, box in clusters(boxes):
-                drawn = [(i, seen[i].colour, seen[i].focal_length_px) for i in members]
+                drawn = [
+                    self._placed(i, p.colour, p.focal_length_px, p.hidden and p.hidden.part(box))
+                    for i, p in ((i, seen[i]) for i in members)
+                ]
                 rgba = self._pass.draw(drawn, box, drawing_size(box))
                 blend(canvas, box, rgba, self._opacity)
         return canvas

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eftvideo.geometry.boxes import longer_side
+from eftvideo.types.masks import Masks
 from eftvideo.types.track_fit import Fits
 
 if TYPE_CHECKING:
@@ -114,11 +115,18 @@ class Result:
     """Name and sha256 of the body model."""
     config: dict[str, Any]
     """What the run was told, with versions and hashes of the weights."""
+    masks: Masks = field(default_factory=lambda: Masks.none(0))
+    """N of them, of the landmark network: which pixels are the person's; zeros where `landmarks2d`
+    is. Left out: they were not asked for."""
     timings_s: dict[str, float] = field(default_factory=dict, compare=False)
     """Seconds by stage of the run that made it; not stored."""
 
     def __post_init__(self) -> None:
         n = len(self.frame)
+        if not self.masks.asked:
+            object.__setattr__(self, "masks", Masks.none(n))
+        if len(self.masks) != n:
+            raise ValueError(f"masks must be of {n} rows, but are of {len(self.masks)}")
         for name, (_, shape) in ROWS.items():
             got = getattr(self, name).shape
             if got != (n, *shape):
@@ -127,7 +135,8 @@ class Result:
     @classmethod
     def of(cls, fits: Fits, header: Mapping[str, Any], timings_s: dict[str, float]) -> Result:
         """Everybody's fits, with what `Setup.header` says of the clip and the run."""
-        return cls(**rows_of(fits), **header, timings_s=timings_s)
+        masks = fits.seen().masks
+        return cls(**rows_of(fits), **header, masks=masks, timings_s=timings_s)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -188,6 +197,7 @@ class Result:
     def select(self, rows: np.ndarray) -> Result:
         """The rows at `rows` (a boolean mask or indices), with the same header."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["masks"] = self.masks.select(rows)
         return Result(**{k: v[rows] if k in ROWS else v for k, v in values.items()})
 
 

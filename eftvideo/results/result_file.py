@@ -13,8 +13,11 @@ import numpy as np
 from eftvideo.errors import ResultFormatError
 from eftvideo.files import whole_file
 from eftvideo.results.result import LATER, ROWS, Result, typed_rows
+from eftvideo.types.masks import Masks
 
 SCHEMA_VERSION = 1
+_MASKS = {"mask": "cells", "mask_region": "region"}
+"""Keys that are there if masks were asked for, and the arrays of `Masks`."""
 
 
 def save_result(path: Path, result: Result) -> None:
@@ -35,6 +38,8 @@ def save_result(path: Path, result: Result) -> None:
         "config": np.str_(json.dumps(result.config, sort_keys=True)),
     }
     arrays = {name: getattr(result, name) for name in ROWS}
+    if result.masks.asked:
+        arrays |= {key: getattr(result.masks, name) for key, name in _MASKS.items()}
     with whole_file(path, "folder") as file:
         np.savez_compressed(file, **arrays, **header)
 
@@ -65,8 +70,10 @@ def load_result(path: str | Path) -> Result:
     if missing:
         raise ResultFormatError(f"{path} lacks {', '.join(missing)}: run the clip again")
     rows: dict[str, Any] = typed_rows({k: stored[k] for k in ROWS if k in stored})
+    masks = {name: stored[key] for key, name in _MASKS.items() if key in stored}
     return Result(
         **rows,
+        masks=Masks(**masks) if masks else Masks.none(len(rows["frame"])),
         source=str(stored["source"]),
         width_px=int(stored["width_px"]),
         height_px=int(stored["height_px"]),

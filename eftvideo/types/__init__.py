@@ -13,6 +13,7 @@ from eftvideo.types.fits import (
     SmplParams,
 )
 from eftvideo.types.landmarks import Landmarks
+from eftvideo.types.masks import Masks
 from eftvideo.types.people import Detections, FrameDetections
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "FitResult",
     "FrameDetections",
     "Landmarks",
+    "Masks",
     "Prediction",
     "SmplParams",
     "VideoFrame",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eftvideo.types.landmarks import Landmarks
+from eftvideo.types.masks import Masks
 from eftvideo.types.shapes import expect_shape
 
 
@@ -25,16 +26,21 @@ class Detections:
     """(N,) int64; -1 where no track is assigned."""
     landmarks: Landmarks = field(default_factory=lambda: Landmarks.none(0))
     """N of them; left out: nobody looked."""
+    masks: Masks = field(default_factory=lambda: Masks.none(0))
+    """N of them; left out: not asked for."""
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
         if n and not len(self.landmarks):
             object.__setattr__(self, "landmarks", Landmarks.none(n))
+        if n and not len(self.masks):
+            object.__setattr__(self, "masks", Masks.none(n))
         expect_shape("xyxy", self.xyxy, (None, 4))
         expect_shape("confidence", self.confidence, (n,))
         expect_shape("keypoints", self.keypoints, (n, 17, 3))
         expect_shape("track_id", self.track_id, (n,))
         expect_shape("landmarks.score", self.landmarks.score, (n,))
+        expect_shape("masks.region", self.masks.region, (n, 4))
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -47,6 +53,7 @@ class Detections:
             self.keypoints[index],
             self.track_id[index],
             self.landmarks.select(index),
+            self.masks.select(index),
         )
 
     @classmethod
@@ -80,4 +87,5 @@ def stacked(people: Sequence[Detections]) -> Detections:
         np.concatenate([p.keypoints for p in people]),
         np.concatenate([p.track_id for p in people]),
         Landmarks.cat([p.landmarks for p in people]),
+        Masks.cat([p.masks for p in people]),
     )

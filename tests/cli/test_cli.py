@@ -124,7 +124,8 @@ def test_options_reach_the_configuration(monkeypatch):
         "run a.mp4 b.mov -o x --device cpu -q --start 1 --end 2.5 --stride 3 --max-people 4 "
         "--track-id 2 --track-id 5 --detector yolo11m-pose --set detect.tracker=botsort "
         "--method regress --set fit.eft.num_steps=7 --set fit.warm_start=no --regressor other "
-        "--weights w.safetensors --body b.npz --fov-deg 50 --no-overlay --draw both --report"
+        "--weights w.safetensors --body b.npz --fov-deg 50 --no-overlay --draw both "
+        "--behind --report"
     )
     assert runner.invoke(app, words.split()).exit_code == 0
     cfg = seen["cfg"]
@@ -136,6 +137,7 @@ def test_options_reach_the_configuration(monkeypatch):
     assert (cfg.regressor, cfg.regressor_weights, cfg.body) == ("other", "w.safetensors", "b.npz")
     assert (cfg.fov_deg, cfg.focal_length_px, cfg.device) == (50.0, None, "cpu")
     assert (cfg.draw.enabled, cfg.draw.mode, cfg.draw.report) == (False, "both", True)
+    assert cfg.draw.behind and cfg.wants_masks and not RunConfig().wants_masks
     assert runner.invoke(app, ["run", "a.mp4", "--focal-px", "900"]).exit_code == 0
     assert (seen["cfg"].fov_deg, seen["cfg"].focal_length_px) == (None, 900.0)
 

@@ -41,8 +41,9 @@ def people(*xs, ids=None):
 class Told:
     """A network that sees whom it is told to see, and keeps what it was asked."""
 
-    def __init__(self, sees, score=0.95):
-        self.sees, self.score, self.asked, self.pictures = sees, score, [], []
+    def __init__(self, sees, score=0.95, masks=False):
+        self.sees, self.score, self.masks = sees, score, masks
+        self.asked, self.pictures = [], []
 
     def look(self, looker, images, regions):
         self.asked.append([r.center_px[0] for r in regions])
@@ -55,13 +56,16 @@ class Told:
             np.ones((num, 33, 3), np.float32),
             np.full(num, self.score, np.float32),
         )
-        return Looks(tuple(regions), marks, points[:, 33:35, :2], np.zeros((num, 1152)), None)
+        circle, features = points[:, 33:35, :2], np.zeros((num, 1152))
+        # All of the crop is whoever is seen.
+        mask = np.full((num, 256, 256), 9.0, np.float32) if self.masks else None
+        return Looks(tuple(regions), marks, circle, features, mask)
 
 
 @pytest.fixture
 def look_with(monkeypatch):
-    def make(sees=lambda image, x: x, score=0.95):
-        told = Told(sees, score)
+    def make(sees=lambda image, x: x, score=0.95, masks=False):
+        told = Told(sees, score, masks)
         monkeypatch.setattr(second_stage, "look", told.look)
         return second_stage.LandmarkLook(setup_of(), None), told
 
@@ -77,6 +81,19 @@ def test_cold_people_are_looked_at_twice_warm_ones_once(look_with):
     first, second = told.asked[2:]
     assert first == pytest.approx([200.0, 400.0, 500.0], abs=1.0), "where each was before"
     assert second == pytest.approx([500.0], abs=1.0), "only who is new"
+
+
+def test_masks_are_those_of_the_last_look_and_of_nobody_who_is_refused(look_with):
+    look, _ = look_with(lambda image, x: 260.0, masks=True)
+    found = look.at(PICTURE, people(220.0, 260.0)).masks
+    assert found.there.tolist() == [False, True]
+    assert (found.shares[1] == 1.0).all()
+    assert found.region[1].tolist() == pytest.approx([260.0, 240.0, 250.0, 0.0], abs=0.1)
+
+
+def test_without_being_asked_there_are_no_masks(look_with):
+    look, _ = look_with()
+    assert not look.at(PICTURE, people(200.0, 400.0)).masks.asked
 
 
 def test_nothing_is_carried_over_a_cut(look_with):

@@ -1,6 +1,7 @@
 """Drawing: people where the camera sees them, in front of whom they stand, whatever they do."""
 
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -22,8 +23,9 @@ from renderer_scene import (
 
 from eftvideo import plugins
 from eftvideo.errors import MissingDependencyError
-from eftvideo.renderers import DrawnPerson, _gl
+from eftvideo.renderers import DrawnPerson, Hidden, _gl
 from eftvideo.renderers._normals import VertexNormals
+from eftvideo.types import Masks
 
 
 @pytest.fixture(params=plugins.available("renderers"))
@@ -263,3 +265,24 @@ def test_normals_are_those_of_the_surface():
     with_lonely = VertexNormals(faces, len(lonely))(lonely.T.astype(np.float32)).T
     assert np.array_equal(with_lonely[-1], [0, 0, 0])
     assert np.allclose(with_lonely[:-1], normals)
+
+
+@needs_gl
+def test_what_is_hidden_shows_what_is_farther_and_else_the_picture():
+    """Two balls, one behind the other; of the nearer the right half is somebody's in front."""
+    near, far = ball(0.25, (0.0, 0.0, 2.0), 1), ball(0.6, (0.0, 0.0, 4.0), 2)
+    shares = np.zeros((1, 64, 64))
+    shares[:, :, 32:] = 1.0
+    front = Masks.of(shares, np.array([[W / 2, H / 2, 100.0, 0.0]]))
+    half = replace(near, hidden=Hidden(Masks.none(1), front, front))
+    with mesh() as model:
+        alone, whole = model.draw(GREY, [half]), model.draw(GREY, [near])
+        behind, both = model.draw(GREY, [far]), model.draw(GREY, [half, far])
+    middle = W // 2
+    np.testing.assert_array_equal(alone[:, : middle - 2], whole[:, : middle - 2])
+    np.testing.assert_array_equal(alone[:, middle + 3 :], GREY[:, middle + 3 :])
+    np.testing.assert_array_equal(both[:, middle + 3 :], behind[:, middle + 3 :])
+    inside = cv2.erode(changed(whole).astype(np.uint8), np.ones((5, 5))) > 0
+    inside[:, middle - 2 :] = False
+    np.testing.assert_array_equal(both[inside], whole[inside])
+    assert inside.sum() > 500 and changed(behind)[:, middle + 3 :].sum() > 500

@@ -12,6 +12,7 @@ import pytest
 from eftvideo.errors import ResultFormatError, VideoWriteError
 from eftvideo.results.result import Result, empty_rows, typed_rows
 from eftvideo.results.result_file import SCHEMA_VERSION, load_result, save_result
+from eftvideo.types import Masks
 
 HEADER = {
     "source": "Clip [1].mp4",
@@ -64,6 +65,27 @@ def test_file_needs_no_pickle_and_has_the_documented_keys(tmp_path):
         assert json.loads(str(data["config"])) == HEADER["config"]
         for name in data.files:
             assert data[name].dtype != object
+
+
+def test_masks_come_back_and_are_keys_of_their_own_where_asked_for(tmp_path):
+    plain = made_up()
+    shares = np.random.default_rng(1).random((5, 64, 64))
+    masks = Masks.of(shares, np.arange(20.0).reshape(5, 4))
+    save_result(tmp_path / "a.npz", replace(plain, masks=masks))
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as data:
+        assert data["mask"].shape == (5, 64, 32) and data["mask"].dtype == np.uint8
+        assert data["mask_region"].shape == (5, 4) and data["mask_region"].dtype == np.float32
+    back = load_result(tmp_path / "a.npz")
+    same(back, plain)
+    np.testing.assert_array_equal(back.track(2).masks.cells, masks.cells[[1, 2, 4]])
+    np.testing.assert_array_equal(back.track(2).masks.region, masks.region[[1, 2, 4]])
+    save_result(tmp_path / "a.npz", plain)
+    assert not load_result(tmp_path / "a.npz").masks.asked
+
+
+def test_masks_of_other_rows_are_refused():
+    with pytest.raises(ValueError, match="masks must be of 5 rows, but are of 3"):
+        replace(made_up(), masks=Masks.none(3, asked=True))
 
 
 def test_rows_have_the_shapes_of_the_schema():
