@@ -70,8 +70,11 @@ class UnlikelyConfig:
     """Who is seen for as long and never stirs is a poster or a statue, if somebody else moves."""
     min_unrest: NotNegative = 0.0015
     """Who stirs less, does not: change of the pose over the track, in longer sides of the box."""
+    min_flow: NotNegative = 0.0003
+    """The same where the picture itself moves less within a second, in the median: a person who
+    stands at ease before a camera that stands has 0.001, a poster or a statue up to 0.0001."""
     moves: NotNegative = 0.01
-    """Who stirs more, moves."""
+    """Whose pose changes more, moves."""
 
 
 @dataclass(frozen=True)

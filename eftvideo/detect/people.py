@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from eftvideo import plugins
 from eftvideo.config import DetectConfig
@@ -10,6 +11,7 @@ from eftvideo.detect.close_ups import CloseUps
 from eftvideo.detect.detector import Detector
 from eftvideo.detect.landmarks import load_landmark_look
 from eftvideo.detect.recover import Search
+from eftvideo.detect.stirring import Stirring
 from eftvideo.detect.turned import TurnedLooks
 from eftvideo.detect.upright import SecondLook
 from eftvideo.progress import Progress
@@ -32,7 +34,7 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
     search, look = Search(setup, close_ups), SecondLook(setup, close_ups)
     landmarks = load_landmark_look(setup)
     turned = TurnedLooks(setup, detector.detect, landmarks and landmarks.confirm)
-    cuts = CutDetector(settings.cut_threshold)
+    cuts, stirring = CutDetector(settings.cut_threshold), Stirring()
     frames: list[FrameDetections] = []
     with progress.stage("detect", clip.num_selected):
         for batch in _batches(clip, detector.batch_size):
@@ -49,6 +51,10 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
                 tracked.append(detector.track(people, frame.image))
                 search.remember(tracked[-1], frame.time_s, turned.found_xyxy)
             for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
+                if cut:
+                    stirring.forget()
+                stirs = stirring.at(frame.image, people, frame.time_s)
+                people = replace(people, stirs=stirs)
                 if landmarks is not None:
                     if cut:
                         landmarks.forget()

@@ -1,9 +1,11 @@
 """Posters and statues: whom nothing moves, beside people who move.
 
 A detector, and the landmark network too, sees somebody in a picture on a wall. Nobody who lives
-keeps so still: over a second and a half the landmarks of somebody who stands at ease change by
-0.35 percent of the person's size and more (in our clips), those of a poster by what the video's
-compression does. Where everybody is still, as in a clip made of one picture, nothing is known.
+keeps so still: over a second and a half the landmarks of somebody who stands at ease change by 0.35
+percent of the person's size and more (in our clips), those of a poster by what the video's
+compression does. Where the camera stands still the picture itself tells more surely: there is no
+motion in a poster at all, and a shadow that falls on a statue comes and goes. Where everybody is
+still, as in a clip made of one picture, nothing is known.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def drop_still(tracks: Tracks, setup: Setup) -> Tracks:
     def stays(track: Track) -> bool:
         seconds = float(np.ptp(track.time_s)) if len(track) else 0.0
         is_long = seconds >= limits.still_s and track.shot in moving
-        return not is_long or stirs[track.track_id] >= limits.min_unrest
+        flow = track.seen.stirs[~np.isnan(track.seen.stirs)]
+        frozen = len(flow) > 0 and float(np.median(flow)) < limits.min_flow
+        return not is_long or (stirs[track.track_id] >= limits.min_unrest and not frozen)
 
     return tracks.of(t for t in tracks.people if stays(t))
 

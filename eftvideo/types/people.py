@@ -28,6 +28,9 @@ class Detections:
     """N of them; left out: nobody looked."""
     masks: Masks = field(default_factory=lambda: Masks.none(0))
     """N of them; left out: not asked for."""
+    stirs: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(N,) float32 how far the picture moved at the person's place in about a second, in longer
+    sides of the box; NaN where that is not known, which is in most frames; left out: nowhere."""
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -35,12 +38,15 @@ class Detections:
             object.__setattr__(self, "landmarks", Landmarks.none(n))
         if n and not len(self.masks):
             object.__setattr__(self, "masks", Masks.none(n))
+        if n and not len(self.stirs):
+            object.__setattr__(self, "stirs", np.full(n, np.nan, np.float32))
         expect_shape("xyxy", self.xyxy, (None, 4))
         expect_shape("confidence", self.confidence, (n,))
         expect_shape("keypoints", self.keypoints, (n, 17, 3))
         expect_shape("track_id", self.track_id, (n,))
         expect_shape("landmarks.score", self.landmarks.score, (n,))
         expect_shape("masks.region", self.masks.region, (n, 4))
+        expect_shape("stirs", self.stirs, (n,))
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -54,6 +60,7 @@ class Detections:
             self.track_id[index],
             self.landmarks.select(index),
             self.masks.select(index),
+            self.stirs[index],
         )
 
     @classmethod
@@ -64,6 +71,7 @@ class Detections:
             np.zeros(0, np.float32),
             np.zeros((0, 17, 3), np.float32),
             np.zeros(0, np.int64),
+            stirs=np.zeros(0, np.float32),
         )
 
 
@@ -88,4 +96,5 @@ def stacked(people: Sequence[Detections]) -> Detections:
         np.concatenate([p.track_id for p in people]),
         Landmarks.cat([p.landmarks for p in people]),
         Masks.cat([p.masks for p in people]),
+        np.concatenate([p.stirs for p in people]),
     )

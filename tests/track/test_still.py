@@ -42,6 +42,21 @@ def test_who_never_stirs_goes_where_somebody_moves():
     assert set(seen(drop_still(both, off))) == {1, 2, 3}
 
 
+def test_where_the_picture_does_not_move_nobody_is():
+    def watched(track, flow):
+        stirs = np.full(len(track), np.nan, np.float32)
+        stirs[[30, 45, 59]] = flow
+        return replace(track, seen=replace(track.seen, stirs=stirs))
+
+    dancer, poster = somebody(1, stirs=0.05), watched(somebody(2, stirs=0.003), 1e-4)
+    shaded = watched(somebody(3, stirs=0.003), (1e-4, 0.01, 1e-4))
+    at_ease = watched(somebody(4, stirs=0.003), 1e-3)
+    people = everybody(dancer, poster, shaded, at_ease)
+    assert set(seen(drop_still(people, setup_of()))) == {1, 4}
+    alone = everybody(poster, at_ease)
+    assert set(seen(drop_still(alone, setup_of()))) == {2, 4}
+
+
 @pytest.mark.parametrize(
     "people",
     [
