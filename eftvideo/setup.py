@@ -14,6 +14,7 @@ from eftvideo.config import CropConfig, RunConfig
 from eftvideo.errors import ConfigError
 from eftvideo.geometry import camera
 from eftvideo.geometry.camera import Camera
+from eftvideo.landmarks.network import SPECS as LANDMARK_NETWORKS
 from eftvideo.regressors import Regressor
 from eftvideo.regressors._load import load_regressor, regressor_file
 from eftvideo.types import VideoInfo
@@ -82,6 +83,10 @@ class Setup:
         digests = {cfg.regressor: weights.sha256_of(regressor_file(cfg)), "body": self.body.sha256}
         if cfg.fit.method == "smplify":
             digests["pose_prior"] = weights.sha256_of(weights.resolve(POSE_PRIOR))
+        network = cfg.detect.landmarks.network
+        if network != "off":
+            file = weights.resolve(LANDMARK_NETWORKS[network])
+            digests[f"landmarks_{network}"] = weights.sha256_of(file)
         config = cfg.to_dict() | {
             "versions": {n: importlib.metadata.version(n) for n in _VERSIONS_OF},
             "weights_sha256": digests,

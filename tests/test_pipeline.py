@@ -15,6 +15,7 @@ from eftvideo.bodies.smpl import NEUTRAL_BODY
 from eftvideo.config import EftConfig, RunConfig
 from eftvideo.config.dotted import set_values
 from eftvideo.errors import ConfigError, VideoWriteError
+from eftvideo.landmarks.network import SPECS
 from eftvideo.pipeline import run_video
 from eftvideo.progress import Progress
 from eftvideo.results.result import Result
@@ -88,6 +89,7 @@ def test_config_tells_versions_and_weights(finished):
     digest = weights.sha256_of(weights.shipped_folder() / NEUTRAL_BODY.file)
     assert config["weights_sha256"]["body"] == digest
     assert len(config["weights_sha256"]["lifter"]) == 64
+    assert config["weights_sha256"]["landmarks_heavy"] == SPECS["heavy"].sha256
     assert config["undecodable_frames"] == []
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
+import torch
+from torch.nn import functional as F
 
 from eftvideo.geometry.boxes import longer_side
 from eftvideo.types import Detections
@@ -102,6 +103,6 @@ def _small(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     """(h, w) float32 brightness there, its longer side 64 px."""
     x0, y0, x1, y1 = box
     scale = _SIDE_PX / max(x1 - x0, y1 - y0)
-    size = [max(round(side * scale), 4) for side in (x1 - x0, y1 - y0)]
-    part = cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
-    return part.astype(np.float32).mean(axis=2)
+    size = [max(round(side * scale), 4) for side in (y1 - y0, x1 - x0)]
+    part = torch.from_numpy(np.ascontiguousarray(image[y0:y1, x0:x1])).float().mean(dim=2)
+    return F.adaptive_avg_pool2d(part[None], size)[0].numpy()
