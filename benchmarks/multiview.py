@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument(
         "--truth", choices=("first", "both"), default="both", help="against which to score"
     )
+    parser.add_argument("--regressor", default="lifter", help="by whose answers the fits begin")
     parser.add_argument("--fresh", action="store_true", help="fit anew")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("multiview").setLevel(logging.INFO)

@@ -12,7 +12,7 @@ from eftvideo.setup import Setup
 def no_network(**more):
     """A regressor that is asked nothing but what is said here."""
     known = {"needs": "keypoints", "context_offsets_s": (), "crop": CropConfig()}
-    known |= {"rates": {"all": 1e-3}, "tunable": lambda which: []}
+    known |= {"rates": {"all": 1e-3}, "tunable": lambda which: [], "image_scale": 1.0}
     return SimpleNamespace(**(known | more))
 
 

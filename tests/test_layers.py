@@ -70,7 +70,7 @@ OWNERS = {
     "imageio_ffmpeg": {"video.probe"},
     "scenedetect": {"video.cuts"},
     "roma": {"geometry.rotations"},
-    "safetensors": {"weights.locate", "train.lifter"},
+    "safetensors": {"weights.locate", "train.lifter", "train.landmark_hmr"},
     "cv2": {
         "detect.yolo_pose",
         "renderers._paint",

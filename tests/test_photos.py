@@ -145,7 +145,7 @@ def test_what_was_seen_is_kept_and_not_looked_for_again(tmp_path, monkeypatch):
 
 def test_a_body_is_brought_to_the_square_picture_and_back():
     size = (300, 400)
-    scale, shift = bodies._moved(size)
+    scale, shift = bodies.moved(size)
     assert scale == pytest.approx(2.0)
     middle = np.array([150.0, 200.0])
     assert scale * middle + shift == pytest.approx([500.0, 500.0])

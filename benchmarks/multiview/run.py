@@ -120,9 +120,10 @@ def fit_all(
     """Each method's fits of each view alone, with that view's focal length."""
     results: dict[str, list[Result]] = {}
     for name in args.method or METHODS:
-        method = METHODS[name]
+        method = replace(METHODS[name], regressor=args.regressor)
         folder = args.work / name.replace(",", "").replace(" ", "_")
-        folder.mkdir(exist_ok=True)
+        folder = folder if args.regressor == "lifter" else folder / args.regressor
+        folder.mkdir(parents=True, exist_ok=True)
         for clip, tracks, track_id, view in zip(args.clips, plain, ids, views, strict=True):
             log.info("%s: %s", clip.name, name)
             focal_px = float(view.focal_px.mean())

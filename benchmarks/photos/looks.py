@@ -135,7 +135,7 @@ def _load(path: Path) -> list[Detections]:
     return [everybody.select(np.arange(a, b)) for a, b in zip([0, *ends], ends, strict=False)]
 
 
-_OWN = [f.name for f in fields(Detections) if f.name != "landmarks"]
+_OWN = [f.name for f in fields(Detections) if f.name not in ("landmarks", "masks")]
 _MARKS = [f.name for f in fields(Landmarks)]
 
 

@@ -31,7 +31,7 @@ app = typer.Typer(
 weights_app = typer.Typer(
     help="List and fetch weight files; import your own SMPL.", no_args_is_help=True
 )
-train_app = typer.Typer(help="Train the network that is shipped.", no_args_is_help=True)
+train_app = typer.Typer(help="Train the networks that are shipped.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
 app.add_typer(train_app, name="train")
 
@@ -135,6 +135,35 @@ def train_lifter(
         if baseline:
             given |= {"lifter": train.BASELINE, "loss": train.BASELINE_LOSS}
         path = train.train_lifter(train.TrainConfig(poses, out, **given))
+        output.print(f"wrote {escape(str(path))}")
+
+
+@train_app.command("landmark_hmr")
+def train_landmark_hmr(
+    poses: Annotated[Path, typer.Option(metavar="NPZ", help="Pose library of SMPL rotations.")],
+    looks: Annotated[
+        Path, typer.Option(metavar="DIR", help="Looks at people with truth (docs/regressors.md).")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Goes on with what is in there.")
+    ],
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Optimiser steps in all.")
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of the same network to start from.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Of the random numbers.")] = None,
+) -> None:
+    """Train neck and head of the network that sees pixels, on the CPU."""
+    with one_line_errors():
+        from eftvideo.cli import console
+        from eftvideo.train import landmark_hmr as train
+
+        console.set_up_logging(errors, quiet=False, verbose=True)
+        given: dict[str, Any] = {"num_steps": steps, "init": init, "seed": seed}
+        given = {name: value for name, value in given.items() if value is not None}
+        path = train.Trainer(train.TrainConfig(poses, looks, out, **given)).run()
         output.print(f"wrote {escape(str(path))}")
 
 

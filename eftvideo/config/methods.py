@@ -18,7 +18,8 @@ class EftConfig:
     """Adam steps at most per person and frame (EFT's demo: 20, "50 more than sufficient")."""
     tune: str | None = None
     """Which weights are tuned, one of the regressor's `rates` (the lifter: "head", "norm+bias",
-    "all", "late", "last"; HMR: "all", "layer4+head", "head"); None: the first of them."""
+    "all", "late", "last"; landmark_hmr: "head", "neck+head", "last+head"; HMR: "all",
+    "layer4+head", "head"); None: the first of them."""
     learning_rate: Positive | None = None
     """Adam's rate; None: the regressor's `rates` (docs/eft.md and docs/regressors.md)."""
     threshold_px: NotNegative = 1.0

@@ -37,6 +37,7 @@ class PixelSource:
         """
         self._clip, self._cfg = clip, setup.cfg.fit.crop
         self._side_px, self._keep = setup.regressor.crop_size_px, keep_frames
+        self._scale = setup.regressor.image_scale
         self._index = tracks.timeline.frame
         self._boxes: dict[int, dict[int, np.ndarray]] = {}
         for who, track in enumerate(tracks.people):
@@ -89,7 +90,7 @@ class PixelSource:
             return
         xyxy = torch.from_numpy(np.stack(list(boxes.values())))
         center, size = square_around(xyxy, self._cfg)
-        crops = cut_out(frame.image, center, size, self._side_px)
+        crops = cut_out(frame.image, center, size * self._scale, self._side_px)
         self._cut[frame.index] = dict(zip(boxes, crops, strict=True))
         while len(self._cut) > self._keep:
             self._cut.popitem(last=False)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -182,11 +182,8 @@ class LandmarkNetwork(nn.Module):
             images: (N, 3, 256, 256) RGB in 0..1, as `regions.cut` cuts them.
             mask: whether to compute the mask, which takes a tenth to a third of all time.
         """
-        large, *levels = self.trunk(images.contiguous(memory_format=torch.channels_last))
-        decoded = self.laterals[-1](levels[-1])
-        for lateral, level in zip(list(self.laterals)[-2::-1], levels[-2::-1], strict=True):
-            decoded = twice(decoded) + lateral(level)
-        features = self._refined(decoded, levels)
+        large, decoded, levels = self._decoded(images)
+        features = self.last(self._before_last(decoded, levels))
         return Looked(
             self.points(features).view(-1, NUM_POINTS, 5),
             torch.sigmoid(self.score(features)).view(-1),
@@ -196,14 +193,41 @@ class LandmarkNetwork(nn.Module):
             features.flatten(1),
         )
 
-    def _refined(self, decoded: Tensor, levels: list[Tensor]) -> Tensor:
-        """(N, 288, 2, 2) from the decoder's (N, 48, 64, 64) and the trunk's levels."""
+    @property
+    def last(self) -> nn.Module:
+        """The last block: (N, 288, 2, 2) to the features, in the same shape."""
+        return cast(nn.Sequential, self.coarse[-1])[-1]
+
+    def before_last(self, images: Tensor) -> Tensor:
+        """(N, 288, 2, 2) what the last block sees of N crops, (N, 3, 256, 256) RGB in 0..1."""
+        _, decoded, levels = self._decoded(images)
+        return self._before_last(decoded, levels)
+
+    def linear(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1152) features to points (N, 39, 5) and world (N, 39, 3), as in `Looked`."""
+        maps = features.unflatten(1, (REFINED, 2, 2))
+        points, world = self.points(maps).flatten(1), self.world(maps).flatten(1)
+        return points.view(-1, NUM_POINTS, 5), world.view(-1, NUM_POINTS, 3)
+
+    def _decoded(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The trunk's 128 px, the decoder's (N, 48, 64, 64), the trunk's other levels."""
+        large, *levels = self.trunk(images.contiguous(memory_format=torch.channels_last))
+        decoded = self.laterals[-1](levels[-1])
+        for lateral, level in zip(list(self.laterals)[-2::-1], levels[-2::-1], strict=True):
+            decoded = twice(decoded) + lateral(level)
+        return large, decoded, levels
+
+    def _before_last(self, decoded: Tensor, levels: list[Tensor]) -> Tensor:
         if not len(self.fine):
-            return self.coarse(self.entries[0](levels[-1]))
-        x = decoded
-        for stage, entry, level in zip(self.fine, self.entries, levels[1:], strict=True):
-            x = stage(x) + entry(level)
-        return self.coarse(x)
+            x = self.entries[0](levels[-1])
+        else:
+            x = decoded
+            for stage, entry, level in zip(self.fine, self.entries, levels[1:], strict=True):
+                x = stage(x) + entry(level)
+        *stages, final = self.coarse
+        for stage in (*stages, *list(cast(nn.Sequential, final))[:-1]):
+            x = stage(x)
+        return x
 
     def metadata(self) -> dict[str, str]:
         """What a weights file must hold beside the tensors."""

@@ -61,6 +61,7 @@ class Retargeted(RegressorModule):
         self.rates = inner.rates
         self.betas_of = "neutral" if inner.betas_of == "smpl" else "smpl"
         self.crop_size_px, self.context_offsets_s = inner.crop_size_px, inner.context_offsets_s
+        self.image_scale = inner.image_scale
         self._bodies = (source, target)
         matrix, offset = betas_map(source, target, device)
         self.register_buffer("matrix", matrix)

@@ -31,6 +31,7 @@ class PoseOnly(RegressorModule):
         self.inner = inner
         self.needs, self.spec, self.crop = inner.needs, inner.spec, inner.crop
         self.crop_size_px, self.context_offsets_s = inner.crop_size_px, inner.context_offsets_s
+        self.image_scale = inner.image_scale
         self.rates = inner.rates
         self._gain = BETA_STEP / next(iter(inner.rates.values()))
         self._source = (shape_source,)  # in a tuple: its weights are none of this network's

@@ -27,6 +27,8 @@ class Regressor(Protocol):
     """What must be in the crops; pixels are only cut out for "image"."""
     crop_size_px: int
     """Side of the image crops; 0 if it needs none."""
+    image_scale: float
+    """Side of what they show in sides of the crop, about the same middle."""
     context_offsets_s: tuple[float, ...]
     """Times of the other frames that `Crops.context` holds, relative to the crop's own."""
     crop: CropConfig
@@ -80,6 +82,8 @@ class Regressor(Protocol):
 class RegressorModule(nn.Module):
     """What a network need not say itself."""
 
+    image_scale: float = 1.0
+    """The pixels are those of the crop."""
     published: Mapping[str, WeightSpec] = MappingProxyType({})
     """Weights that others published for it, by name."""
     cameras: tuple[str, ...] = ()

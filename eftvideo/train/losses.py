@@ -1,4 +1,4 @@
-"""What the lifter is trained for: terms of the loss, and the figures of its curve."""
+"""What networks are trained for: terms of the loss, and the figures of its curve."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from eftvideo.bodies import BodyModel
 from eftvideo.evaluate import metrics
 from eftvideo.geometry.skeletons import LIMB12, SMPL24, select
+from eftvideo.regressors import landmark_hmr
 from eftvideo.regressors.lifter import Model
 from eftvideo.train.synthetic.examples import Truth, without
 from eftvideo.types import Crops, Prediction
@@ -31,7 +32,11 @@ class LossWeights:
 
 
 def losses(
-    model: Model, body: BodyModel, prediction: Prediction, crops: Crops, truth: Truth
+    model: Model | landmark_hmr.Model,
+    body: BodyModel,
+    prediction: Prediction,
+    crops: Crops,
+    truth: Truth,
 ) -> dict[str, Tensor]:
     """Terms of the loss, each a mean over the examples that count.
 

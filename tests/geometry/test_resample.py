@@ -92,9 +92,20 @@ def tracks_of(num, people=2):
     return Tracks.gather([FrameDetections(i, i / 25, found, False) for i in range(num)])
 
 
-def source_of(clip, tracks, side_px=16, keep_frames=3):
-    setup = setup_of(no_network(needs="image", crop_size_px=side_px), None)
+def source_of(clip, tracks, side_px=16, keep_frames=3, scale=1.0):
+    network = no_network(needs="image", crop_size_px=side_px, image_scale=scale)
+    setup = setup_of(network, None)
     return PixelSource(clip, tracks, setup, keep_frames)
+
+
+def test_pixels_may_reach_farther_than_the_crop():
+    def pixels(scale):
+        return source_of(Clip(1), tracks_of(1), 32, scale=scale).of([(0, 0)])[0].float()
+
+    crop, wide = pixels(1.0), pixels(2.0)
+    assert wide.shape == crop.shape
+    shrunk = torch.nn.functional.avg_pool2d(crop, 2)
+    assert (wide[:, 8:24, 8:24] - shrunk).abs().max() <= 3.0
 
 
 def test_people_are_read_in_order_and_once():

@@ -18,7 +18,7 @@ SCRIPTS = sorted(
 
 
 def test_there_are_scripts():
-    assert len(SCRIPTS) == 7
+    assert len(SCRIPTS) == 8
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
