@@ -87,7 +87,7 @@ class Model(RegressorModule):
     crop = CropConfig()
     spec = WeightSpec(
         file="lifter.safetensors",
-        sha256="b6e7ad3b7ba843826b17eba86c1e3ee13ad54e6f2d146f3e38dbc15568384111",
+        sha256="435c3f49662b463543cd6a4822b36d6d5fda37daa76790128294aa747645f378",
         licence="AGPL-3.0-or-later",
         origin="trained by eftvideo on CMU mocap (weights/README.md)",
     )
