@@ -22,6 +22,7 @@ from eftvideo.errors import ConfigError
 from eftvideo.regressors.lifter import LifterConfig, Model
 from eftvideo.train.losses import LossWeights, evaluate_witnesses, losses
 from eftvideo.train.synthetic.examples import ErrorConfig, Sampling, Truth, make_examples
+from eftvideo.train.synthetic.landmark_noise import LandmarkNoise
 from eftvideo.train.synthetic.motions import MotionLibrary
 from eftvideo.train.synthetic.observer import NoiseConfig
 from eftvideo.train.synthetic.scenes import SceneConfig
@@ -49,9 +50,10 @@ AVERAGE_EVERY = 4
 """Steps between two updates of the averaged weights."""
 SCENES = SceneConfig(pitch_std_deg=15.0, steep=0.15, wide_betas=0.08)
 """More cameras on the floor and on stands, more children, than `SceneConfig` has of itself."""
-ERRORS = ErrorConfig(NoiseConfig(swap=0.06, merged=0.1, window_tail=0.5))
+ERRORS = ErrorConfig(NoiseConfig(swap=0.06, merged=0.1, window_tail=0.5), LandmarkNoise(never=0.2))
 """The detector has more gross errors than in ordinary clips: as in photos of sports and dancing,
-where the landmark network is nearer to the truth (benchmarks/photos.py)."""
+where the landmark network is nearer to the truth (benchmarks/photos.py); and more windows are
+without landmarks, for `--landmarks off`."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class LossWeights:
     rotation: float = 0.3
     image: float = 1.0
     depth: float = 0.3
-    betas: float = 0.02
+    betas: float = 0.06
 
 
 def losses(
