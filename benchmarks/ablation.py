@@ -22,6 +22,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +55,19 @@ def run_case(case: Case, chosen: dict[str, Settings], have: dict[str, Any]) -> d
         result, acted = run_path(case.raw(settings), settings, memo)
         figures = {k: v if math.isfinite(v) else None for k, v in case.score(result).items()}
         if name == FULL and case.data != "synthetic":
-            acted |= _detected(case, settings)
+            acted |= _detected(case, settings, chosen)
         seconds = round(time.process_time() - began, 2)
         new[name] = {"figures": figures, "acted": acted, "cpu_s": seconds}
     return new
 
 
-def _detected(case: Case, settings: Settings) -> dict[str, int]:
-    """How often the corrections of detection acted."""
+def _detected(case: Case, settings: Settings, chosen: Iterable[str]) -> dict[str, int]:
+    """How often those corrections of detection acted that are tried."""
     raw = case.raw(settings)
     recover, turned, look, _ = DETECT
-    others = {name: case.raw({**settings, name: False}) for name in (recover, turned, look)}
-    return {
-        recover: num_added(raw, others[recover]),
-        turned: num_added(raw, others[turned]),
-        look: num_changed(raw, others[look]),
-    }
+    count = {recover: num_added, turned: num_added, look: num_changed}
+    tried = [name for name in count if name in chosen]
+    return {name: count[name](raw, case.raw({**settings, name: False})) for name in tried}
 
 
 def save(path: Path, cells: Cells) -> None:
