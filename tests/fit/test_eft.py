@@ -110,9 +110,8 @@ def test_warm_start_forgets_after_a_gap(regressor, body, one_thread):
     crops, _ = people(regressor, body, 1)
     fit = fit_eft(Batch.of(Crops.cat([crops] * 5), setup, streams), setup)
     cams = fit.prediction.pred_cam
-    for row in (1, 3, 4):
-        assert torch.equal(cams[row], cams[0])
-    assert not torch.equal(cams[2], cams[0])
+    apart = (cams - cams[0]).abs().amax(dim=1)
+    assert apart[[1, 3, 4]].max() < 1e-6 < 1e-5 < apart[2]
 
 
 def test_carry_pulls_back_to_the_base(regressor, body):
