@@ -23,10 +23,18 @@ _STATES = np.array([[False, False], [True, True], [True, False], [False, True]])
 
 
 def mend_left_right(tracks: Tracks, setup: Setup) -> Tracks:
-    """The same people, with left and right put back where a track's neighbours say so."""
+    """The same people, with left and right put back where a track's neighbours say so.
+
+    Whom the landmark network sees in most frames stays as detected: it seldom takes one side for
+    the other, both witnesses are weighed, and nothing is gained there (docs/ablation.md).
+    """
     if not setup.cfg.track.left_right.enabled:
         return tracks
-    return tracks.of(_mended(t, setup) for t in tracks.people)
+    return tracks.of(t if _is_looked_at(t) else _mended(t, setup) for t in tracks.people)
+
+
+def _is_looked_at(track: Track) -> bool:
+    return float((track.landmarks.score > 0).mean()) > 0.5
 
 
 def _mended(track: Track, setup: Setup) -> Track:

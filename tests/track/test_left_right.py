@@ -1,9 +1,12 @@
 """Left and right put back in place."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from eftvideo.geometry.skeletons import COCO17, mirror_index
 from eftvideo.track import left_right, mend_left_right
+from eftvideo.types import Landmarks
 from eftvideo.types.track import Tracks
 from tests.setup_case import setup_of
 from tests.track_case import frames_of, one_track
@@ -103,3 +106,18 @@ def test_nobody_is_mended_by_another_shot():
             for a, b in zip(mended.people, tracks.people, strict=True)
         ]
         assert all(same) != changed
+
+
+def test_whom_the_landmark_network_sees_stays_as_detected():
+    track = walker()
+    track[[4, 5]] = track[[4, 5]][:, MIRROR]
+    plain = one_track(track, BOX)
+    marks = Landmarks(
+        np.ones((30, 33, 4), np.float32), np.zeros((30, 33, 3), np.float32), np.ones(30, np.float32)
+    )
+    for few, changed in ((16, False), (15, True)):
+        score = np.where(np.arange(30) < few, marks.score, 0.0).astype(np.float32)
+        seen = replace(plain.people[0].seen, landmarks=replace(marks, score=score))
+        tracks = plain.of([replace(plain.people[0], seen=seen)])
+        mended = mend_left_right(tracks, setup_of()).people[0].keypoints
+        assert np.array_equal(mended, tracks.people[0].keypoints) != changed
