@@ -14,7 +14,7 @@ from eftvideo.errors import ConfigError, MissingDependencyError
 
 
 def test_available():
-    assert plugins.available("regressors") == ["hmr", "hmr2", "lifter"]
+    assert plugins.available("regressors") == ["hmr", "hmr2", "landmark_hmr", "lifter"]
     assert plugins.available("bodies") == ["smpl"]
     assert {"pyrender_mesh", "skeleton"} <= set(plugins.available("renderers"))
     with pytest.raises(ValueError, match="bodies, exporters"):
@@ -31,7 +31,9 @@ def test_every_part_loads(kind):
 def test_unknown_part(name):
     with pytest.raises(ConfigError) as error:
         plugins.load("regressors", name)
-    assert repr(name) in str(error.value) and "choose one of hmr, hmr2, lifter" in str(error.value)
+    assert repr(name) in str(
+        error.value
+    ) and "choose one of hmr, hmr2, landmark_hmr, lifter" in str(error.value)
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_a_name_with_a_dot_is_a_module(own_folder, name):
 def test_the_current_folder_is_looked_in_for_such_names_only(own_folder):
     plugins.load("regressors", "lifter")
     for name in ("good", "my_networks", "my_networks/good.py", ".good", "my_networks..good"):
-        with pytest.raises(ConfigError, match="choose one of hmr, hmr2, lifter"):
+        with pytest.raises(ConfigError, match="choose one of hmr, hmr2, landmark_hmr, lifter"):
             plugins.load("regressors", name)
     assert str(own_folder) not in sys.path
 

@@ -24,14 +24,14 @@ class DrawConfig:
     """Bodies, the detector's keypoints, or both."""
     opacity: Share = 0.85
     """How much a body hides of the picture."""
-    behind: bool = False
-    """Leave out of a body what somebody in front of it hides, by the masks of both."""
     crf: Annotated[int, Range(0, 51)] = 18
     """libx264 quality; 18 looks like the source."""
     preset: X264Preset = "veryfast"
     """libx264's: slower ones make smaller files."""
     report: bool = False
     """Write a page about the run too."""
+    behind: bool = False
+    """Leave out of a body what somebody in front of it hides, by the masks of both."""
 
 
 @dataclass(frozen=True)

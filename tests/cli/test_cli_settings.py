@@ -145,6 +145,7 @@ def test_an_option_that_is_not_given_changes_nothing(option, seen, tmp_path):
         "fov_deg": "50.0",
         "draw.enabled": "false",
         "draw.mode": '"both"',
+        "draw.behind": "true",
         "draw.report": "true",
     }
     assert set(values) == set(FIELDS.values())

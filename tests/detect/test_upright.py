@@ -99,7 +99,7 @@ def test_off_leaves_the_people_as_they_are():
     (same,) = look.again([image], [leaning])
     assert not shown
     for name, value in vars(leaning).items():
-        assert np.array_equal(getattr(same, name), value), name
+        np.testing.assert_equal(getattr(same, name), value, err_msg=name)
 
 
 def test_the_search_for_the_lost_has_a_switch_of_its_own():
