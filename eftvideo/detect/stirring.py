@@ -49,8 +49,9 @@ class _Watch:
             return float("nan")
         a, b = first / self.counts[0], second / self.counts[1]
         change = b - a
-        change -= np.median(change)
-        steep = np.hypot(*np.gradient((a + b) / 2.0))
+        change = change - float(np.median(change))
+        down, across = np.gradient((a + b) / 2.0)
+        steep = np.hypot(down, across)
         return float((np.abs(change) * steep).sum() / max((steep * steep).sum(), 1e-6)) / _SIDE_PX
 
 
@@ -103,6 +104,6 @@ def _small(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     """(h, w) float32 brightness there, its longer side 64 px."""
     x0, y0, x1, y1 = box
     scale = _SIDE_PX / max(x1 - x0, y1 - y0)
-    size = [max(round(side * scale), 4) for side in (y1 - y0, x1 - x0)]
+    size = max(round((y1 - y0) * scale), 4), max(round((x1 - x0) * scale), 4)
     part = torch.from_numpy(np.ascontiguousarray(image[y0:y1, x0:x1])).float().mean(dim=2)
     return F.adaptive_avg_pool2d(part[None], size)[0].numpy()
