@@ -135,7 +135,7 @@ def test_fits_are_better_than_the_regressors_own_answers(finished):
     assert np.median(r.loss_px[fitted]) < 0.9 * np.median(r.loss_px_start[fitted])
     raw = run_video(finished.clip, cfg=told(*AS_FITTED))
     fitted = raw.status == FITTED
-    assert raw.loss_px[fitted].mean() < 0.75 * raw.loss_px_start[fitted].mean()
+    assert raw.loss_px[fitted].mean() < 0.8 * raw.loss_px_start[fitted].mean()
     np.testing.assert_array_equal(raw.loss_px[~fitted], raw.loss_px_start[~fitted])
 
 
