@@ -53,11 +53,11 @@ def detect_people(clip: VideoReader, setup: Setup, progress: Progress) -> list[F
             for frame, people, cut in zip(batch, look.again(images, tracked), is_cut, strict=True):
                 if cut:
                     stirring.forget()
+                    if landmarks is not None:
+                        landmarks.forget()
                 stirs = stirring.at(frame.image, people, frame.time_s)
                 people = replace(people, stirs=stirs)
                 if landmarks is not None:
-                    if cut:
-                        landmarks.forget()
                     people = landmarks.at(frame.image, people)
                 frames.append(FrameDetections(frame.index, frame.time_s, people, cut))
                 progress.advance(1, people=len(people))
